@@ -1,0 +1,295 @@
+"""The CPU: kernels made by Numba, one launch for all tensors of a kind, shared out to threads."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from adamas import program, sums
+from adamas.backends import (
+    Array,
+    Floats,
+    Grads,
+    Ints,
+    Steps,
+    Tensor,
+    arithmetic,
+    kernel_cache,
+    matrix_of,
+    order_of,
+    threads,
+)
+from adamas.backends.cpu_source import (
+    DIMS,
+    G_STRIDED,
+    MATRICES,
+    NDIM,
+    P_STRIDED,
+    PRELUDE,
+    SIZE,
+    Layout,
+    generate,
+)
+from adamas.codecs import Codec
+from adamas.language import Rule
+
+#: Below this many elements a second thread costs more than it brings (measured: 40 µs to wake one).
+ONE_THREAD = 200_000
+
+
+def kind(dtype: Any) -> str:
+    """The dtype of an array's real words, by name."""
+    return {"complex64": "float32", "complex128": "float64"}.get(np.dtype(dtype).name, np.dtype(dtype).name)
+
+
+@cache
+def _load(name: str, text: str, signatures: tuple[tuple[str, str], ...]) -> types.ModuleType:
+    return kernel_cache.load(name, text, dict(signatures))
+
+
+def module(layout: Layout, name: str) -> types.ModuleType:
+    """The compiled module of a layout, one a process."""
+    text, signatures = generate(layout)
+    return _load(name, text, tuple(signatures.items()))
+
+
+def source(rule: Rule, codecs: Mapping[str, Codec], p_dtype: Any, g_dtype: Any) -> str:
+    """The text of the kernels of a rule, as ``adamas kernel`` prints it."""
+    is_complex = np.dtype(p_dtype).kind == "c"
+    layout = Layout(program.trace(rule, codecs, is_complex), kind(p_dtype), kind(g_dtype), arithmetic(p_dtype).name)
+    return generate(layout)[0]
+
+
+# --------------------------------------------------------------------------------- addresses
+
+_ADDRESSES = """
+load, store = loader("bits64", "objects"), storer("bits64", "out")
+
+
+@njit(nogil=True)
+def addresses(objects, offset, out):
+    for i in range(len(objects)):
+        out[i] = load(objects[i] + offset, 0)
+"""
+
+
+@cache
+def _reader() -> tuple[int, Any]:
+    """Where an ndarray object keeps its data pointer, found by looking, and the function that reads it.
+
+    Python's own ways to a pointer cost 1–1.5 µs an array, more than the whole step of a small tensor. Where the
+    pointer is not found (another Python), there is no function.
+    """
+    if sys.implementation.name != "cpython":
+        return -1, None
+    text = PRELUDE.format(scopes=("objects", "out")) + _ADDRESSES
+    read = kernel_cache.load("addresses", text, {"addresses": "void(int64[::1], int64, int64[::1])"}).addresses
+    probes = [np.zeros(n) for n in (1, 7, 4096)]
+    objects, out = np.array([id(a) for a in probes]), np.zeros(len(probes), np.int64)
+    for offset in (16, 32):  # CPython's usual build, and the free-threaded one, whose objects begin with 32 bytes
+        read(objects, offset, out)
+        if out.tolist() == [a.ctypes.data for a in probes]:
+            return offset, read
+    return -1, None
+
+
+def addresses(arrays: Sequence[Array]) -> Ints:
+    """Data pointers of plain ndarrays."""
+    offset, read = _reader()
+    if read is None:
+        return np.array([a.ctypes.data for a in arrays], np.int64)
+    out = np.empty(len(arrays), np.int64)
+    read(np.fromiter(map(id, arrays), np.int64, len(arrays)), offset, out)
+    return out
+
+
+# ------------------------------------------------------------------------------------ tables
+
+
+def _merge(shape: tuple[int, ...], *strides: tuple[int, ...]) -> tuple[list[int], list[list[int]]]:
+    """The same elements in the same order with as few axes as possible (at least one)."""
+    sizes: list[int] = []
+    merged: list[list[int]] = [[] for _ in strides]
+    for axis, size in enumerate(shape):
+        if size == 1:
+            continue
+        steps = [s[axis] for s in strides]
+        if sizes and all(m[-1] == step * size for m, step in zip(merged, steps, strict=True)):
+            sizes[-1] *= size
+            for m, step in zip(merged, steps, strict=True):
+                m[-1] = step
+        else:
+            sizes.append(size)
+            for m, step in zip(merged, steps, strict=True):
+                m.append(step)
+    return sizes or [1], [m or [0] for m in merged]
+
+
+class _Kernel:
+    """One compiled program over given tensors: its tables, its buffers, its passes."""
+
+    def __init__(self, layout: Layout, name: str, tensors: Sequence[Tensor], codecs: Mapping[str, Codec]) -> None:
+        self.layout, self.tensors = layout, tensors
+        self.module = module(layout, name)
+        matrices = [matrix_of(codecs, t.p.shape) if layout.matrix else None for t in tensors]
+        self.orders = [order_of(codecs, t.p) for t in tensors]
+        cuts = [sums.flat_items(t.p.size) if m is None else sums.matrix_items(m) for t, m in zip(tensors, matrices, strict=True)]
+        self.items = np.cumsum([0, *(len(c) for c in cuts)])
+        tensor = np.repeat(np.arange(len(tensors)), np.diff(self.items))
+        self.work = np.ascontiguousarray(np.column_stack([tensor, np.concatenate(cuts)]), dtype=np.int64)
+        self.partial = np.zeros((len(self.work), max(1, len(layout.totals))))
+        self.totals = np.zeros((len(tensors), max(1, len(layout.totals))))
+        dims = max((t.p.ndim for t in tensors), default=1) or 1
+        self.table = np.zeros((len(tensors), DIMS + 3 * dims), np.int64)
+        for i, (t, m) in enumerate(zip(tensors, matrices, strict=True)):
+            self.table[i, SIZE] = t.p.size
+            if m:
+                part = sums.rows_per_part(m)
+                self.table[i, MATRICES : MATRICES + 5] = (*m, min(part, m[1]), sums.parts(m))
+            self.strides(i, None)
+        self.pointers = np.zeros((len(tensors), len(layout.pointers)), np.int64)
+        self.buffers = self.allocate(matrices)
+        self.shares_for, self.scratch = 0, list[Array]()
+        self.odd: frozenset[int] = frozenset()
+
+    def allocate(self, matrices: Sequence[Any]) -> list[Array]:
+        """Point at parameters and state; allocate fresh means and sums of rows and columns (small: see sums)."""
+        buffers: list[Array] = []
+        dtype = np.dtype(self.layout.arithmetic)
+        for i, (t, m) in enumerate(zip(self.tensors, matrices, strict=True)):
+            for j, name in enumerate(self.layout.pointers):
+                if name == "g":
+                    continue
+                array = {"p": t.p}.get(name, t.state.get(name))
+                if array is None:
+                    count, rows, columns = m
+                    if name.endswith("+"):
+                        lines = sums.parts(m)
+                        size = count * (rows if name == f"{name.split('.')[0]}.row+" else lines * columns)
+                        array = np.zeros(size)
+                    else:
+                        array = np.zeros(t.state[name.rstrip("'")].size, dtype)
+                    buffers.append(array)
+                self.pointers[i, j] = array.ctypes.data
+        return buffers
+
+    def strides(self, i: int, g: Array | None) -> None:
+        """Fill in how tensor i and its gradient lie in memory; no gradient stands for a contiguous one."""
+        p, order, row = self.tensors[i].p, self.orders[i], self.table[i]
+        shape = tuple(p.shape[a] for a in order)
+        p_strides = tuple(p.strides[a] for a in order)
+        g_strides = tuple(g.strides[a] for a in order) if g is not None else None
+        item = 0 if g is None else g.itemsize
+        row[P_STRIDED] = not _contiguous(shape, p_strides, p.itemsize)
+        row[G_STRIDED] = g_strides is not None and not _contiguous(shape, g_strides, item)
+        sizes, (ps, gs) = _merge(shape, p_strides, g_strides or p_strides)
+        dims = (len(row) - DIMS) // 3
+        row[NDIM] = len(sizes)
+        for at, values in ((0, sizes), (dims, ps), (2 * dims, gs)):
+            row[DIMS + at : DIMS + at + len(values)] = values
+
+    def share(self) -> None:
+        """Cut the work into contiguous shares of about the same number of elements, one a thread."""
+        n = threads.get_num_threads()
+        if n == self.shares_for:
+            return
+        columns = self.table[self.work[:, 0], MATRICES + 2] if self.layout.matrix else 1
+        lengths = np.cumsum((self.work[:, 2] - self.work[:, 1]) * columns)
+        total = int(lengths[-1]) if len(lengths) else 0
+        shares = 1 if total < ONE_THREAD else max(1, min(n, len(self.work)))
+        inner = np.searchsorted(lengths, np.arange(1, shares) * (total / shares), side="left") + 1
+        self.bounds = [0, *inner.tolist(), len(self.work)]
+        self.scratch = [np.empty(self.layout.scratch[""] + 64, np.uint8) for _ in range(shares)]
+        self.scratch_at = [-(-s.ctypes.data // 64) * 64 for s in self.scratch]
+        self.shares_for = n
+
+    def workspace(self) -> int:
+        """Bytes of tables and buffers."""
+        tables = (self.work, self.partial, self.totals, self.table, self.pointers, *self.scratch, *self.buffers)
+        return sum(a.nbytes for a in tables)
+
+    def run(self, k: int, rows: Floats, row_of: Ints) -> None:
+        """Pass k, and what follows it."""
+        kernel, bounds, at = getattr(self.module, f"pass_{k}"), self.bounds, self.scratch_at
+
+        def task(i: int) -> None:
+            kernel(
+                self.pointers, self.table, self.work, row_of, rows, self.totals, self.partial,
+                at[i], bounds[i], bounds[i + 1],
+            )  # fmt: skip
+
+        threads.run(task, len(bounds) - 1)
+        if self.layout.program.sums[k]:
+            finish = getattr(self.module, f"finish_{k}")
+            finish(self.pointers, self.table, self.items, self.partial, self.totals)
+
+
+def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...], item: int) -> bool:
+    sizes, (steps,) = _merge(shape, strides)
+    return len(sizes) == 1 and (sizes[0] == 1 or steps[0] == item)
+
+
+class CpuLaunch:
+    """Tensors of one kind; see backends.Launch."""
+
+    def __init__(self, rule: Rule, codecs: Mapping[str, Codec], tensors: Sequence[Tensor], grad_dtype: Any) -> None:
+        p_dtype = tensors[0].p.dtype
+        traced = program.trace(rule, codecs, p_dtype.kind == "c")
+        self.layout = Layout(traced, kind(p_dtype), kind(grad_dtype), arithmetic(p_dtype).name)
+        self.kernel = _Kernel(self.layout, rule.name, tensors, codecs)
+        self.gate_kernel: _Kernel | None = None
+        self.tensors = tensors
+
+    def place(self, kernel: _Kernel, grads: Grads) -> None:
+        """Point the kernel at this step's gradients."""
+        kernel.pointers[:, kernel.layout.pointers.index("g")] = grads.addresses
+        if grads.odd or kernel.odd:
+            for i in grads.odd | kernel.odd:
+                kernel.strides(i, grads.arrays[i] if i in grads.odd else None)
+            kernel.odd = grads.odd
+        kernel.share()
+
+    def gate(self, grads: Grads) -> tuple[Floats, Floats]:
+        if self.gate_kernel is None:
+            limit = float(np.finfo(self.layout.arithmetic).max)
+            layout = Layout(program.gate(self.layout.program.is_complex, limit), self.layout.p_kind, self.layout.g_kind, "float64")
+            self.gate_kernel = _Kernel(layout, "gate", self.tensors, {})
+        kernel = self.gate_kernel
+        self.place(kernel, grads)
+        kernel.run(0, np.zeros((1, 1)), np.zeros(len(self.tensors), np.int64))
+        return kernel.totals[:, 0].copy(), kernel.totals[:, 1].copy()
+
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Steps:
+        kernel, traced, columns = self.kernel, self.layout.program, self.layout.columns
+        self.place(kernel, grads)
+        table = np.array([[row.get(name, 0.0) for name in columns] for row in rows], np.float64)
+        for k in range(traced.passes):
+            kernel.run(k, table, row_of)
+            if k == traced.carry_pass:
+                names = [s.name for sums_ in traced.sums for s in sums_ if s.scope == "global"]
+                carried = yield {n: kernel.totals[:, self.layout.totals.index(n)].copy() for n in names}
+                for name, value in carried.items():
+                    table[:, columns.index(f"carry:{name}")] = value
+        if traced.means:
+            kernel.module.commit(kernel.pointers, kernel.table)
+
+    def workspace(self) -> int:
+        kernels = [self.kernel] + ([self.gate_kernel] if self.gate_kernel else [])
+        return sum(kernel.workspace() for kernel in kernels)
+
+
+class Cpu:
+    """Numba kernels; the default."""
+
+    name = "cpu"
+
+    def launch(self, rule: Rule, codecs: Mapping[str, Codec], tensors: Sequence[Tensor], grad_dtype: Any) -> CpuLaunch:
+        return CpuLaunch(rule, codecs, tensors, grad_dtype)
+
+    def addresses(self, arrays: Sequence[Array]) -> Ints:
+        return addresses(arrays)

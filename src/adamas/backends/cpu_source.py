@@ -1,0 +1,528 @@
+"""A program as the text of one small Numba module: the CPU's table of spellings and its template.
+
+The text is self-contained, so that it can be read, hashed and cached. One kernel a pass; a kernel walks work
+items (tensor, start, stop) and, inside them, blocks of 512 elements; the innermost loop is the rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from adamas import sums
+from adamas.language import Expr
+from adamas.program import Program, Sum, nodes
+
+#: Columns of the layout table; then come `dims` sizes, strides of p and strides of g in bytes.
+SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, P_STRIDED, G_STRIDED, NDIM, DIMS = range(10)
+
+KERNEL = (
+    "void(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], "
+    "float64[:, ::1], int64, int64, int64)"
+)
+FINISH = "void(int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1])"
+COMMIT = "void(int64[:, ::1], int64[:, ::1])"
+
+_SPELL = {
+    "add": "{} + {}",
+    "sub": "{} - {}",
+    "mul": "{} * {}",
+    "div": "{} / {}",
+    "neg": "-{}",
+    "sqrt": "{f}(np.sqrt({}))",
+    "abs": "abs({})",
+    "where": "{1} if {0} else {2}",
+    "gt": "{} > {}",
+    "ge": "{} >= {}",
+    "and": "{} & {}",
+    "isfinite": "({0} - {0}) == {f}(0)",
+}
+
+PRELUDE = '''\
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+f32, f64 = np.float32, np.float64
+FLOAT, DOUBLE, HALF = ir.FloatType(), ir.DoubleType(), ir.HalfType()
+I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+
+# Arrays that never overlap: told to LLVM, so that the loops become vector code without run-time checks.
+SCOPES = {scopes}
+
+
+def scoped(builder, access, scope):
+    module = builder.module
+    domain = module.add_metadata(["adamas"])
+    scopes = {{name: module.add_metadata([name, domain]) for name in SCOPES}}
+    access.set_metadata("alias.scope", module.add_metadata([scopes[scope]]))
+    access.set_metadata("noalias", module.add_metadata([s for name, s in scopes.items() if name != scope]))
+    return access
+
+
+def bfloat16_to_float(builder, x):
+    return builder.bitcast(builder.shl(builder.zext(x, I32), ir.Constant(I32, 16)), FLOAT)
+
+
+def float_to_bfloat16(builder, x):
+    """Round to nearest, ties to even: add half a unit, less one unless the last kept bit is odd. NaN stays NaN."""
+    bits = builder.bitcast(x, I32)
+    odd = builder.and_(builder.lshr(bits, ir.Constant(I32, 16)), ir.Constant(I32, 1))
+    rounded = builder.add(bits, builder.add(odd, ir.Constant(I32, 0x7FFF)))
+    nan = builder.fcmp_unordered("uno", x, x)
+    quiet = builder.or_(bits, ir.Constant(I32, 0x400000))
+    return builder.trunc(builder.lshr(builder.select(nan, quiet, rounded), ir.Constant(I32, 16)), I16)
+
+
+# stored dtype: type in memory, type in registers, after a load, before a store
+KINDS = {{
+    "float64": (DOUBLE, types.float64, lambda b, x: x, lambda b, x: x),
+    "float32": (FLOAT, types.float32, lambda b, x: x, lambda b, x: x),
+    "float16": (HALF, types.float32, lambda b, x: b.fpext(x, FLOAT), lambda b, x: b.fptrunc(x, HALF)),
+    "bfloat16": (I16, types.float32, bfloat16_to_float, float_to_bfloat16),
+    "bits16": (I16, types.int16, lambda b, x: x, lambda b, x: x),
+    "bits32": (I32, types.int32, lambda b, x: x, lambda b, x: x),
+    "bits64": (I64, types.int64, lambda b, x: x, lambda b, x: x),
+}}
+
+
+def loader(kind, scope):
+    """load(address, i): element i of the array that begins at the address."""
+    memory, register, after, _ = KINDS[kind]
+
+    @intrinsic
+    def load(typingctx, address, i):
+        def codegen(context, builder, signature, args):
+            pointer = builder.gep(builder.inttoptr(args[0], memory.as_pointer()), [args[1]])
+            return after(builder, scoped(builder, builder.load(pointer), scope))
+
+        return register(types.int64, types.int64), codegen
+
+    return load
+
+
+def storer(kind, scope):
+    """store(address, i, x): element i becomes x, rounded to what is stored."""
+    memory, register, _, before = KINDS[kind]
+
+    @intrinsic
+    def store(typingctx, address, i, x):
+        def codegen(context, builder, signature, args):
+            pointer = builder.gep(builder.inttoptr(args[0], memory.as_pointer()), [args[1]])
+            scoped(builder, builder.store(before(builder, args[2]), pointer), scope)
+
+        return types.void(types.int64, types.int64, register), codegen
+
+    return store
+
+'''
+
+_MOVE = '''
+@njit(nogil=True, error_model="numpy")
+def {verb}_{name}(base, block, layout, tensor, start, n):
+    """{doc}"""
+    ndim = layout[tensor, {NDIM}]
+    dims = (layout.shape[1] - {DIMS}) // 3
+    k = 0
+    while k < n:
+        rest, offset = start + k, 0
+        for d in range(ndim - 1, -1, -1):
+            size = layout[tensor, {DIMS} + d]
+            index = rest % size
+            offset += index * layout[tensor, {DIMS} + {which} * dims + d]
+            rest = rest // size
+        last = layout[tensor, {DIMS} + ndim - 1]
+        stride = layout[tensor, {DIMS} + {which} * dims + ndim - 1]
+        run = min(last - (start + k) % last, n - k)
+        for j in range(run):
+            for c in range({words}):
+                {move}
+        k += run
+'''
+
+_FOLD = '''
+@njit(nogil=True, error_model="numpy")
+def fold(lanes, width):
+    """The sum of the lanes, in halves."""
+    while width > 1:
+        width = width // 2
+        for i in range(width):
+            store_lane(lanes, i, load_lane(lanes, i) + load_lane(lanes, i + width))
+    return load_lane(lanes, 0)
+'''
+
+# Sums over rows and columns. A block is one or more whole rows, or a piece of one row.
+_EXPAND = '''
+@njit(nogil=True, error_model="numpy")
+def expand(mean, block, by, rows, columns, row, column, n):
+    """Spread the means of rows (by = 0), columns (1) or matrices (2) over the elements of a block."""
+    k = 0
+    while k < n:
+        run = min(columns - column, n - k)
+        matrix = row // rows
+        if by == 1:
+            for j in range(run):
+                store_spread(block, k + j, load_mean(mean, matrix * columns + column + j))
+        else:
+            x = load_mean(mean, row if by == 0 else matrix)
+            for j in range(run):
+                store_spread(block, k + j, x)
+        k, row, column = k + run, row + 1, 0
+'''
+
+_ROW_SUMS = '''
+@njit(nogil=True, error_model="numpy")
+def add_rows(values, lanes, total, columns, row, column, n):
+    """Add a block to the sums of its rows."""
+    k = 0
+    while k < n:
+        run = min(columns - column, n - k)
+        for i in range({ROW_LANES}):
+            store_lane(lanes, i, 0.0)
+        whole = run - run % {ROW_LANES}
+        for j in range(0, whole, {ROW_LANES}):
+            for i in range({ROW_LANES}):
+                store_lane(lanes, i, load_lane(lanes, i) + f64(load_value(values, k + j + i)))
+        for i in range(run - whole):
+            store_lane(lanes, i, load_lane(lanes, i) + f64(load_value(values, k + whole + i)))
+        before = load_total(total, row) if column > 0 else 0.0
+        store_total(total, row, before + fold(lanes, {ROW_LANES}))
+        k, row, column = k + run, row + 1, 0
+'''
+
+_COLUMN_SUMS = '''
+@njit(nogil=True, error_model="numpy")
+def add_columns(values, total, rows, columns, part, parts, row, column, n):
+    """Add a block to the sums of its columns, one line of sums for each part of each matrix."""
+    k = 0
+    while k < n:
+        run = min(columns - column, n - k)
+        inside = row % rows
+        line = ((row // rows) * parts + inside // part) * columns + column
+        if inside % part == 0:
+            for j in range(run):
+                store_total(total, line + j, f64(load_value(values, k + j)))
+        else:
+            for j in range(run):
+                store_total(total, line + j, load_total(total, line + j) + f64(load_value(values, k + j)))
+        k, row, column = k + run, row + 1, 0
+'''
+
+
+def identifier(name: str) -> str:
+    """A name of the program as a Python identifier."""
+    return name.replace(".", "_").replace(":", "_")
+
+
+@dataclass
+class _Text:
+    lines: list[str] = field(default_factory=list)
+    depth: int = 0
+
+    def __call__(self, *lines: str) -> None:
+        self.lines += ["    " * self.depth + line if line else "" for line in lines]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the text and the launch must agree on: columns of the tables, offsets in a thread's scratch."""
+
+    program: Program
+    p_kind: str
+    g_kind: str
+    arithmetic: str
+
+    @property
+    def matrix(self) -> bool:
+        """Whether rows and columns matter."""
+        return bool(self.program.means)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Array → the dtype of its real words in memory."""
+        state = "float64" if self.p_kind == "float64" else "float32"
+        return {a: {"p": self.p_kind, "g": self.g_kind}.get(a, state) for a in self.program.arrays}
+
+    @property
+    def pointers(self) -> tuple[str, ...]:
+        """Columns of the pointer table: arrays; means kept and fresh; sums of rows and columns."""
+        means = self.program.means
+        totals = tuple(f"{s.name}+" for sums_ in self.program.sums for s in sums_ if s.scope in ("row", "column"))
+        return (*self.program.arrays, *means, *(f"{m}'" for m in means), *totals)
+
+    @property
+    def totals(self) -> tuple[str, ...]:
+        """Columns of the tables of sums over tensors."""
+        return tuple(s.name for sums_ in self.program.sums for s in sums_ if s.scope in ("tensor", "global"))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the scalar table."""
+        return (*self.program.scalars, *(f"carry:{name}" for name in self.program.carried))
+
+    @property
+    def scratch(self) -> dict[str, int]:
+        """Offsets of a thread's buffers, in bytes; the last entry is the size of all."""
+        names = ["p", "g", "row lanes", *(f"lane {t}" for t in self.totals)]
+        names += [f"spread {m}" for m in (*self.program.means, *(f"{m}'" for m in self.program.means))]
+        names += [f"value {s.name}" for sums_ in self.program.sums for s in sums_ if s.scope in ("row", "column")]
+        offsets = {name: i * sums.BLOCK * 16 for i, name in enumerate(names)}
+        return offsets | {"": len(names) * sums.BLOCK * 16}
+
+
+class _Pass:
+    """The text of one pass."""
+
+    def __init__(self, layout: Layout, k: int, out: _Text) -> None:
+        self.layout, self.k, self.out = layout, k, out
+        self.program = layout.program
+        self.last = k == self.program.passes - 1
+        self.f = "f64" if layout.arithmetic == "float64" else "f32"
+        self.names: dict[tuple[object, ...], str] = {}  # an operation already spelled → its variable
+        self.of: dict[int, str] = {}  # node → its variable
+        self.cast: dict[str, str] = {}  # float64 scalar → the same in the arithmetic dtype
+        self.prologue, self.body = _Text(), _Text()
+        self.spreads: list[tuple[str, int]] = []
+
+    def emit(self) -> None:
+        outputs = self.program.outputs(self.k)
+        for node in nodes(outputs):
+            self.of[id(node)] = self.node(node)
+        self.store_sums()
+        if self.last:
+            self.store_writes()
+        self.frame()
+
+    # ---- one node
+
+    def node(self, node: Expr) -> str:
+        if node.op == "const":
+            return repr(node.value)
+        if node.op == "input":
+            return self.input(node)
+        text = self.body if node.element else self.prologue
+        f = self.f if node.element else "f64"
+        args = [self.operand(a, node.element) for a in node.args]
+        key = (node.op, f, *args)
+        if key not in self.names:
+            self.names[key] = f"x{len(self.names)}" if node.element else f"s{len(self.names)}"
+            text(f"{self.names[key]} = {_SPELL[node.op].format(*args, f=f)}")
+        return self.names[key]
+
+    def operand(self, node: Expr, element: bool) -> str:
+        name = self.of[id(node)]
+        if not element or node.element:
+            return f"f64({name})" if node.op == "const" and not element else name
+        if node.op == "const":
+            return f"{self.f}({name})"
+        if node.op in ("gt", "ge", "and", "isfinite"):
+            return name
+        if name not in self.cast:
+            self.cast[name] = f"{name}_" if self.f == "f32" else name
+            if self.f == "f32":
+                self.prologue(f"{name}_ = f32({name})")
+        return self.cast[name]
+
+    def input(self, node: Expr) -> str:
+        key = ("input", node.name)
+        if key in self.names:
+            return self.names[key]
+        name, text, line = identifier(node.name), self.prologue, ""
+        if not node.element and node.name.startswith("sum:"):
+            line = f"totals[tensor, {self.layout.totals.index(node.name[4:])}]"
+        elif not node.element:
+            line = f"rows[row, {self.layout.columns.index(node.name)}]"
+        elif node.name.split(":")[0] in self.program.arrays:
+            array, word = node.name.split(":")
+            words = self.program.arrays[array]
+            name = array if words == 1 else f"{array}_{('re', 'im')[int(word)]}"
+            index = "i" if words == 1 else f"2 * i + {word}"
+            text, line = self.body, f"{self.f}(load_{array}({array}_at, {index}))"
+        else:
+            mean = f"{node.name[4:]}'" if node.name.startswith("sum:") else node.name
+            self.spreads.append((mean, ("row", "column", "matrix").index(mean.rstrip("'").split(".")[1])))
+            name = identifier(mean.replace("'", "_fresh"))
+            text, line = self.body, f"load_spread(scratch + {self.layout.scratch[f'spread {mean}']}, i)"
+        self.names[key] = name
+        text(f"{name} = {line}")
+        return name
+
+    def value(self, node: Expr) -> str:
+        """The variable of an output, as an element."""
+        return self.operand(node, True)
+
+    # ---- what a pass leaves behind
+
+    def here(self, *scopes: str) -> list[Sum]:
+        return [s for s in self.program.sums[self.k] if s.scope in scopes]
+
+    def store_sums(self) -> None:
+        for s in self.here("tensor", "global"):
+            lane = f"scratch + {self.layout.scratch[f'lane {s.name}']}"
+            self.body(f"store_lane({lane}, i, load_lane({lane}, i) + f64({self.value(s.value)}))")
+        for s in self.here("row", "column"):
+            self.body(f"store_value(scratch + {self.layout.scratch[f'value {s.name}']}, i, {self.value(s.value)})")
+
+    def store_writes(self) -> None:
+        for array, words in self.program.writes.items():
+            for c, word in enumerate(words):
+                index = "i" if len(words) == 1 else f"2 * i + {c}"
+                self.body(f"store_{array}({array}_at, {index}, {self.value(word)})")
+
+    # ---- the loops around the rule
+
+    def frame(self) -> None:
+        out, lanes = self.out, self.here("tensor", "global")
+        out("", '@njit(nogil=True, error_model="numpy")')
+        out(f"def pass_{self.k}(pointers, layout, work, row_of, rows, totals, partial, scratch, begin, end):")
+        out.depth += 1
+        out("for item in range(begin, end):")
+        out.depth += 1
+        out("tensor, start, stop = work[item, 0], work[item, 1], work[item, 2]", "row = row_of[tensor]")
+        out(*self.prologue.lines)
+        for s in lanes:
+            out(f"for i in range({sums.BLOCK}):")
+            out(f"    store_lane(scratch + {self.layout.scratch[f'lane {s.name}']}, i, 0.0)")
+        depth = out.depth
+        if self.layout.matrix:
+            self.matrix_blocks()
+        else:
+            out(f"for first in range(start, stop, {sums.BLOCK}):")
+            out.depth += 1
+            out(f"n = min({sums.BLOCK}, stop - first)")
+        self.block()
+        out.depth = depth
+        for s in lanes:
+            j = self.layout.totals.index(s.name)
+            out(f"partial[item, {j}] = fold(scratch + {self.layout.scratch[f'lane {s.name}']}, {sums.BLOCK})")
+        out.depth = 0
+        out("")
+
+    def matrix_blocks(self) -> None:
+        out, block = self.out, sums.BLOCK
+        out(f"height, columns = layout[tensor, {ROWS}], layout[tensor, {COLUMNS}]")
+        out(f"part, parts = layout[tensor, {PART}], layout[tensor, {PARTS}]")
+        out(f"span = max(1, {block} // columns)", "for top in range(start, stop, span):")
+        out.depth += 1
+        out("width = min(span, stop - top) * columns", f"for column in range(0, width, {block}):")
+        out.depth += 1
+        out("first = top * columns + column", f"n = min({block}, width - column)")
+
+    def block(self) -> None:
+        out, scratch = self.out, self.layout.scratch
+        reads = self.program.reads(self.k)
+        for array in dict.fromkeys((*reads, *(self.program.writes if self.last else ()))):
+            j, words = self.layout.pointers.index(array), self.program.arrays[array]
+            size = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}[self.layout.kinds[array]] * words
+            out(f"{array}_at = pointers[tensor, {j}] + {size} * first")
+            if array in ("p", "g"):
+                out(f"if layout[tensor, {P_STRIDED if array == 'p' else G_STRIDED}]:")
+                out(f"    {array}_at = scratch + {scratch[array]}")
+                out(f"    gather_{array}(pointers[tensor, {j}], {array}_at, layout, tensor, first, n)")
+        for mean, by in self.spreads:
+            at = f"pointers[tensor, {self.layout.pointers.index(mean)}]"
+            out(f"expand({at}, scratch + {scratch[f'spread {mean}']}, {by}, height, columns, top, column, n)")
+        out("for i in range(n):", *("    " + line for line in self.body.lines))
+        for s in self.here("row", "column"):
+            at = f"pointers[tensor, {self.layout.pointers.index(f'{s.name}+')}]"
+            values = f"scratch + {scratch[f'value {s.name}']}"
+            if s.scope == "row":
+                out(f"add_rows({values}, scratch + {scratch['row lanes']}, {at}, columns, top, column, n)")
+            else:
+                out(f"add_columns({values}, {at}, height, columns, part, parts, top, column, n)")
+        if self.last and "p" in self.program.writes:
+            j = self.layout.pointers.index("p")
+            out(f"if layout[tensor, {P_STRIDED}]:")
+            out(f"    scatter_p(pointers[tensor, {j}], p_at, layout, tensor, first, n)")
+
+
+def _finish(layout: Layout, k: int, out: _Text) -> None:
+    """Between passes: add up items, parts and rows in order, and turn sums into means."""
+    here = layout.program.sums[k]
+    f = "f64" if layout.arithmetic == "float64" else "f32"
+    at = {name: f"pointers[tensor, {j}]" for j, name in enumerate(layout.pointers)}
+    out("", '@njit(nogil=True, error_model="numpy")')
+    out(f"def finish_{k}(pointers, layout, items, partial, totals):")
+    out("    for tensor in range(len(layout)):")
+    out.depth = 2
+    if layout.matrix:
+        names = ("count", MATRICES), ("rows", ROWS), ("columns", COLUMNS), ("parts", PARTS)
+        out(*(f"{name} = layout[tensor, {j}]" for name, j in names))
+    for s in here:
+        mean = f" / f64(layout[tensor, {SIZE}])" if s.mean else ""
+        slot = s.name.rsplit(".", 1)[0]
+        if s.scope in ("tensor", "global"):
+            j = layout.totals.index(s.name)
+            out("total = 0.0", "for item in range(items[tensor], items[tensor + 1]):")
+            out(f"    total += partial[item, {j}]", f"totals[tensor, {j}] = total{mean}")
+        elif s.scope == "row":
+            out("for r in range(count * rows):")
+            out(f"    store_mean({at[s.name + chr(39)]}, r, {f}(load_total({at[s.name + '+']}, r) / f64(columns)))")
+        elif s.scope == "column":
+            out("for b in range(count):", "    for c in range(columns):", "        total = 0.0")
+            out("        for i in range(parts):")
+            out(f"            total += load_total({at[s.name + '+']}, (b * parts + i) * columns + c)")
+            out(f"        store_mean({at[s.name + chr(39)]}, b * columns + c, {f}(total / f64(rows)))")
+        else:
+            out("for b in range(count):", "    total = 0.0", "    for r in range(rows):")
+            out(f"        total += load_total({at[slot + '.row+']}, b * rows + r)")
+            out(f"    store_mean({at[s.name + chr(39)]}, b, {f}(total / f64(rows * columns)))")
+    out.depth = 0
+    out("")
+
+
+def _commit(layout: Layout, out: _Text) -> None:
+    """After the last pass: the fresh means become the kept ones."""
+    size = {"row": "count * rows", "column": "count * columns", "matrix": "count"}
+    out("", '@njit(nogil=True, error_model="numpy")', "def commit(pointers, layout):")
+    out("    for tensor in range(len(layout)):")
+    names = ("count", MATRICES), ("rows", ROWS), ("columns", COLUMNS)
+    out(*(f"        {name} = layout[tensor, {j}]" for name, j in names))
+    for mean in layout.program.means:
+        kept, fresh = (f"pointers[tensor, {layout.pointers.index(m)}]" for m in (mean, f"{mean}'"))
+        out(f"        for i in range({size[mean.split('.')[1]]}):")
+        out(f"            store_mean({kept}, i, load_mean({fresh}, i))")
+
+
+def generate(layout: Layout) -> tuple[str, dict[str, str]]:
+    """The module's text, and the signature of each function to compile."""
+    program, kinds = layout.program, layout.kinds
+    scopes = (*program.arrays, "lane", "spread", "value", "mean", "total")
+    out = _Text()
+    title = f"{program.title}, {layout.p_kind} parameters, {layout.g_kind} gradients, {layout.arithmetic}"
+    out(f'"""{title}{", complex" if program.is_complex else ""}: generated, not to be edited."""', "")
+    out(*PRELUDE.format(scopes=scopes).splitlines())
+    for array, kind in kinds.items():
+        out(f'load_{array}, store_{array} = loader("{kind}", "{array}"), storer("{kind}", "{array}")')
+    helpers = {"lane": "float64", "total": "float64"} | dict.fromkeys(("spread", "value", "mean"), layout.arithmetic)
+    for name, kind in helpers.items():
+        out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
+    for array, which in (("p", 1), ("g", 2)):
+        if array not in program.arrays:
+            continue
+        word = {"float64": 8, "float32": 4}.get(kinds[array], 2)
+        bits, words = f"bits{8 * word}", program.arrays[array]
+        out(f'read_{array}, keep_{array} = loader("{bits}", "{array}"), storer("{bits}", "{array}")')
+        inside, outside = f"(k + j) * {words} + c", "base + offset + j * stride"
+        gather = f"keep_{array}(block, {inside}, read_{array}({outside}, c))"
+        scatter = f"keep_{array}({outside}, c, read_{array}(block, {inside}))"
+        common = dict(name=array, which=which, words=words, NDIM=NDIM, DIMS=DIMS)
+        doc = "Copy n elements of a strided tensor, from the start-th on, into a block."
+        out(*_MOVE.format(verb="gather", doc=doc, move=gather, **common).splitlines())
+        if array == "p":
+            doc = "Copy a block of n elements into a strided tensor, from the start-th on."
+            out(*_MOVE.format(verb="scatter", doc=doc, move=scatter, **common).splitlines())
+    out(*_FOLD.splitlines())
+    if layout.matrix:
+        out(*(_EXPAND + _ROW_SUMS.format(ROW_LANES=sums.ROW_LANES) + _COLUMN_SUMS).splitlines())
+    signatures = {}
+    for k in range(program.passes):
+        _Pass(layout, k, out).emit()
+        signatures[f"pass_{k}"] = KERNEL
+        if program.sums[k]:
+            _finish(layout, k, out)
+            signatures[f"finish_{k}"] = FINISH
+    if program.means:
+        _commit(layout, out)
+        signatures["commit"] = COMMIT
+    return "\n".join(out.lines) + "\n", signatures

@@ -1,0 +1,141 @@
+"""Compiled kernels on disk, in a folder that nobody else can write.
+
+Numba's machine code is stored as a pickle, and unpickling runs code: so the folder is the user's own (mode
+0700, every parent safe), ``NUMBA_CACHE_DIR`` is not consulted, each file begins with its SHA-256, and anything
+amiss means compiling again. The file's name holds a hash of the source, the versions and the processor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import linecache
+import os
+import pickle
+import stat
+import sys
+import tempfile
+import types
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+
+def _unsafe(path: Path) -> str | None:
+    """Why other users could change what lies under the path, or None."""
+    if not hasattr(os, "geteuid"):
+        return None
+    for i, folder in enumerate((path, *path.parents)):
+        info = folder.stat()
+        if info.st_uid not in (os.geteuid(), 0) or i == 0 and info.st_uid != os.geteuid():
+            return f"{folder} belongs to another user (uid {info.st_uid})"
+        shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if shared and (i == 0 or not info.st_mode & stat.S_ISVTX):
+            return f"{folder} can be written by others (mode {stat.filemode(info.st_mode)})"
+    return None
+
+
+def folder() -> Path:
+    """Where kernels are kept: ``ADAMAS_CACHE_DIR``, or the user's cache folder."""
+    return Path(os.environ.get("ADAMAS_CACHE_DIR") or platformdirs.user_cache_dir("adamas")) / "kernels"
+
+
+@cache
+def _usable(path: Path) -> Path | None:
+    """The folder, made if need be; None (with one warning) where kernels must stay in memory."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = path.resolve(strict=True)
+        reason = _unsafe(path)
+        if reason is None and not os.access(path, os.W_OK | os.X_OK):
+            reason = f"{path} cannot be written"
+        elif reason is not None and "ADAMAS_CACHE_DIR" in os.environ:
+            raise PermissionError(f"ADAMAS_CACHE_DIR: {reason}; kernels are code, so choose a folder of your own")
+    except PermissionError as error:
+        if str(error).startswith("ADAMAS_CACHE_DIR"):
+            raise
+        reason = str(error)
+    except OSError as error:
+        reason = str(error)
+    if reason is None:
+        return path
+    warnings.warn(
+        f"compiled kernels are kept in memory only, and each process compiles anew: {reason}; "
+        "set ADAMAS_CACHE_DIR to a folder of your own, mode 0700",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Atomically: a reader, or a kill, sees the old file or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+class _Store:
+    """What Numba's dispatcher asks of a cache, for one function with one signature."""
+
+    def __init__(self, path: Path) -> None:
+        self.cache_path, self.path = str(path.parent), path
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        from numba.core.compiler import CompileResult
+
+        target_context.refresh()
+        try:
+            content = self.path.read_bytes()
+            if hashlib.sha256(content[32:]).digest() == content[:32]:
+                return CompileResult._rebuild(target_context, *pickle.loads(content[32:]))
+        except Exception:  # absent, damaged, or another build's: compiling is always right
+            pass
+        return None
+
+    def save_overload(self, sig: Any, result: Any) -> None:
+        from numba.core.serialize import dumps
+
+        content = dumps(result._reduce())
+        with contextlib.suppress(OSError):  # a full disk costs time at the next start, nothing else
+            _write(self.path, hashlib.sha256(content).digest() + content)
+
+
+@cache
+def _platform() -> str:
+    from numba.core.registry import cpu_target
+
+    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
+    return repr((versions, sys.version, cpu_target.target_context.codegen().magic_tuple()))
+
+
+def load(name: str, source: str, signatures: dict[str, str]) -> types.ModuleType:
+    """The module of that source, its functions compiled for their signatures or read from the disk."""
+    digest = hashlib.sha256(f"{_platform()}\n{source}\n{signatures}".encode()).hexdigest()[:24]
+    place = _usable(folder())
+    path = (place or Path("adamas-kernels")) / f"{name}-{digest}.py"
+    module = types.ModuleType(f"adamas.kernels.{name}_{digest}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # where Numba looks for the globals of a kernel read from the disk
+    linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
+    exec(compile(source, str(path), "exec"), module.__dict__)  # our own text, never the file's
+    if place and not path.exists():
+        with contextlib.suppress(OSError):
+            _write(path, source.encode())
+    for function, signature in signatures.items():
+        dispatcher = getattr(module, function)
+        if place:
+            dispatcher._cache = _Store(path.with_name(f"{path.stem}-{function}.bin"))
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+    return module

@@ -1,0 +1,284 @@
+"""The reference: a rule run as it is written, on whole NumPy arrays. No compiler, no passes; the oracle.
+
+In float64 it is the oracle for error; in float32 the compiled kernels equal it in every bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adamas import sums
+from adamas.backends import Array, Floats, Grads, Ints, Steps, Tensor, arithmetic, matrix_of
+from adamas.codecs import Codec, Matrix, Projecting
+from adamas.language import Complex, Measure, Rule, Word, call
+
+_OPS: dict[str, Any] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "neg": np.negative,
+    "sqrt": np.sqrt,
+    "abs": np.absolute,
+    "where": np.where,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "and": np.logical_and,
+    "isfinite": np.isfinite,
+}
+
+
+class Value(Word):
+    """A float64 scalar, or an array of elements; a scalar is rounded when it meets elements."""
+
+    __slots__ = ("x",)
+
+    def __init__(self, x: Any) -> None:
+        self.x = x if isinstance(x, np.ndarray) else np.float64(x)
+
+    def apply(self, op: str, *args: Any) -> Value:
+        xs = [a.x if isinstance(a, Value) else np.float64(a) for a in args]
+        if op == "div" and isinstance(xs[0], np.ndarray) and not isinstance(xs[1], np.ndarray):
+            op, xs[1] = "mul", 1 / xs[1]
+        elements = [x.dtype for x in xs if isinstance(x, np.ndarray) and x.dtype != bool]
+        if elements:
+            xs = [x if isinstance(x, np.ndarray) or isinstance(x, np.bool) else elements[0].type(x) for x in xs]
+        result = _OPS[op](*xs)
+        out = Value.__new__(Value)
+        out.x = result if any(isinstance(x, np.ndarray) for x in xs) else result[()]
+        return out
+
+
+# ------------------------------------------------------------------------------------- sums
+
+
+def _fold(lanes: Floats) -> Floats:
+    while lanes.shape[-1] > 1:
+        half = lanes.shape[-1] // 2
+        lanes = lanes[..., :half] + lanes[..., half:]
+    return lanes[..., 0]
+
+
+def _in_order(x: Floats, axis: int) -> Floats:
+    total = np.zeros(x.shape[:axis] + x.shape[axis + 1 :])
+    for i in range(x.shape[axis]):
+        total = total + x.take(i, axis)
+    return total
+
+
+def _padded(x: Floats, multiple: int) -> Floats:
+    """The last axis filled with zeros up to a multiple, then split in two."""
+    short = -x.shape[-1] % multiple
+    x = np.concatenate([x, np.zeros((*x.shape[:-1], short))], axis=-1)
+    return x.reshape(*x.shape[:-1], -1, multiple)
+
+
+def _item(x: Floats) -> Floats:
+    """The sum of one item: a row of x is a row of the tensor, or the whole item if rows do not matter."""
+    columns = x.shape[-1]
+    if columns < sums.BLOCK:  # several rows to a block
+        x = _padded(x.reshape(1, -1), max(1, sums.BLOCK // columns) * columns)
+    else:
+        x = _padded(x, sums.BLOCK)
+    lanes = _in_order(x.reshape(-1, x.shape[-1]), 0)
+    return _fold(np.concatenate([lanes, np.zeros(sums.BLOCK - lanes.size)]))
+
+
+def total(x: Floats, matrix: Matrix | None) -> float:
+    """The sum over a tensor, in the order that ``sums`` lays down."""
+    if x.size == 0:
+        return 0.0
+    if matrix is None:
+        items = [_item(x[None, a:b]) for a, b in sums.flat_items(x.size)]
+    else:
+        rows = x.reshape(-1, matrix[2])
+        items = [_item(rows[a:b]) for a, b in sums.matrix_items(matrix)]
+    return float(_in_order(np.array(items), 0))
+
+
+def row_sums(x: Floats) -> Floats:
+    """The sum over the last axis."""
+    segments = _padded(x, sums.BLOCK)
+    lanes = _padded(segments, sums.ROW_LANES)
+    return _in_order(_fold(_in_order(lanes, lanes.ndim - 2)), x.ndim - 1)
+
+
+def column_sums(x: Floats, matrix: Matrix) -> Floats:
+    """The sum over the rows of each matrix."""
+    part = sums.rows_per_part(matrix)
+    cuts = [_in_order(x[:, a : a + part], 1) for a in range(0, matrix[1], part)]
+    return _in_order(np.stack(cuts), 0)
+
+
+# ------------------------------------------------------------------------------------- steps
+
+
+class ReferenceLaunch:
+    """Tensors stepped one after the other; see backends.Launch."""
+
+    def __init__(self, rule: Rule, codecs: Mapping[str, Codec], tensors: Sequence[Tensor], dtype: Any) -> None:
+        self.rule, self.codecs, self.tensors, self.dtype = rule, codecs, tensors, dtype
+
+    def gate(self, grads: Grads) -> tuple[Floats, Floats]:
+        square, bad = np.zeros(len(self.tensors)), np.zeros(len(self.tensors))
+        for i, (tensor, g) in enumerate(zip(self.tensors, grads.arrays, strict=True)):
+            words = [w.astype(np.float64) for w in _real_words(np.ascontiguousarray(g).ravel())]
+            g2 = words[0] * words[0] if len(words) == 1 else words[0] * words[0] + words[1] * words[1]
+            limit = float(np.finfo(arithmetic(tensor.p.dtype)).max)
+            square[i] = total(np.where(np.isfinite(g2), g2, 0.0), None)
+            bad[i] = total(np.where(g2 <= limit, 0.0, 1.0), None)
+        return square, bad
+
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Steps:
+        runs = [_Step(self, t, g, rows[r]) for t, g, r in zip(self.tensors, grads.arrays, row_of, strict=True)]
+        with np.errstate(all="ignore"):
+            for run in runs:
+                run.measure_all()
+        carried: Mapping[str, float] = {}
+        if self.rule.carry:
+            names = [m.name for m in self.rule.measures if m.scope == "global"]
+            carried = yield {n: np.array([run.partial[n] for run in runs]) for n in names}
+        with np.errstate(all="ignore"):
+            for run in runs:
+                run.write(carried)
+
+    def workspace(self) -> int:
+        return 0
+
+
+def _real_words(x: Array) -> list[Array]:
+    return [x.real, x.imag] if x.dtype.kind == "c" else [x]
+
+
+class _Step:
+    """One step of one tensor, as the rule tells it."""
+
+    def __init__(self, launch: ReferenceLaunch, tensor: Tensor, g: Array, scalars: Mapping[str, float]) -> None:
+        self.rule, self.codecs, self.tensor, self.dtype = launch.rule, launch.codecs, tensor, launch.dtype
+        self.matrix = matrix_of(launch.codecs, tensor.p.shape)
+        self.env: dict[str, Any] = {name: Value(x) for name, x in scalars.items()}
+        self.env |= {"p": self.word(tensor.p), "g": self.word(g) * self.env["grad_scale"]}
+        self.partial: dict[str, float] = {}
+        self.stored: dict[str, Any] = {}
+
+    def word(self, x: Array) -> Any:
+        """An element array in the arithmetic dtype: flat, or (matrices, rows, columns)."""
+        x = np.ascontiguousarray(x).reshape(self.matrix or -1)
+        words = [Value(w.astype(self.dtype)) for w in _real_words(x)]
+        return words[0] if len(words) == 1 else Complex(*words)
+
+    def measure(self, m: Measure) -> None:
+        x = call(m.of, self.env).x
+        x = np.broadcast_to(x, self.env["p"].re.x.shape if isinstance(self.env["p"], Complex) else self.env["p"].x.shape)
+        value = total(np.where(np.isfinite(x), x, 0).astype(np.float64), self.matrix)
+        if m.mean:
+            value = float(np.float64(value) / np.float64(self.tensor.p.size))
+        self.env[m.name] = Value(value)
+        if m.scope == "global":
+            self.partial[m.name] = value
+
+    def decode(self, codec: Projecting, means: Mapping[str, Array]) -> Any:
+        assert self.matrix
+        n, rows, columns = self.matrix
+        shapes = {"row": (n, rows, 1), "column": (n, 1, columns), "matrix": (n, 1, 1)}
+        return codec.decode(**{m: Value(means[m].reshape(shapes[m])) for m in codec.means})
+
+    def project(self, codec: Projecting, fresh: Value) -> dict[str, Array]:
+        assert self.matrix
+        x = np.where(np.isfinite(fresh.x), fresh.x, 0).astype(np.float64)
+        n, rows, columns = self.matrix
+        by_row = row_sums(x)
+        all_means = {
+            "row": lambda: by_row / np.float64(columns),
+            "column": lambda: column_sums(x, (n, rows, columns)) / np.float64(rows),
+            "matrix": lambda: _in_order(by_row, 1) / np.float64(rows * columns),
+        }
+        return {m: all_means[m]().astype(self.dtype) for m in codec.means}
+
+    def stage(self, target: str, stage: Any) -> None:
+        for m in stage.measures:
+            self.measure(m)
+        self.env[target] = call(stage.apply, self.env)
+
+    def load(self) -> None:
+        """The slots as they were kept, or as they start."""
+        env, state = self.env, self.tensor.state
+        for slot in self.rule.slots:
+            codec = self.codecs[slot.name]
+            if callable(slot.init) and env["first"].x > 0:
+                env[slot.name] = call(slot.init, env)
+            elif isinstance(codec, Projecting):
+                env[slot.name] = self.decode(codec, {m: state[f"{slot.name}.{m}"] for m in codec.means})
+            else:
+                env[slot.name] = self.word(state[slot.name])
+
+    def measure_all(self) -> None:
+        """Everything up to what may have to be summed over all tensors; writes nothing."""
+        rule, env = self.rule, self.env
+        for stage in rule.before:
+            self.stage("g", stage)
+        self.load()
+        fresh = call(rule.moments, env)
+        self.stored = {s.name: fresh[s.name] for s in rule.slots if not isinstance(self.codecs[s.name], Projecting)}
+        env |= fresh
+        for slot in rule.slots:
+            codec = self.codecs[slot.name]
+            if isinstance(codec, Projecting):
+                means = self.project(codec, fresh[slot.name])
+                self.stored |= {f"{slot.name}.{m}": x for m, x in means.items()}
+                env[slot.name] = self.decode(codec, means)
+        for m in rule.measures:
+            self.measure(m)
+
+    def write(self, carried: Mapping[str, float]) -> None:
+        """The rest of the step: update, parameter, state."""
+        rule, env = self.rule, self.env
+        env |= {name: Value(x) for name, x in carried.items()}
+        env["u"] = call(rule.step, env)
+        for stage in rule.after:
+            self.stage("u", stage)
+        self.store(self.tensor.p, env["p"] - env[rule.size] * env["u"])
+        for name, value in self.stored.items():
+            self.store(self.tensor.state[name], value)
+
+    def store(self, target: Array, value: Any) -> None:
+        if isinstance(value, Complex):
+            self.store(target.real, value.re)
+            self.store(target.imag, value.im)
+        elif isinstance(value, Value):
+            target[...] = np.broadcast_to(value.x, self.matrix or (target.size,)).reshape(target.shape)
+        else:
+            target[...] = value.reshape(target.shape)
+
+
+class Reference:
+    """NumPy alone; ``dtype`` chooses another arithmetic than the parameters' own."""
+
+    name = "reference"
+
+    def __init__(self, dtype: Any = None) -> None:
+        self.dtype = dtype
+
+    def launch(
+        self, rule: Rule, codecs: Mapping[str, Codec], tensors: Sequence[Tensor], grad_dtype: Any
+    ) -> ReferenceLaunch:
+        dtype = np.dtype(self.dtype) if self.dtype else arithmetic(tensors[0].p.dtype)
+        return ReferenceLaunch(rule, codecs, tensors, dtype)
+
+    def addresses(self, arrays: Sequence[Array]) -> Ints:
+        return np.zeros(len(arrays), np.int64)  # a step copies all gradients before it writes
+
+
+def evaluate(rule: Rule, codecs: Mapping[str, Codec], tensor: Tensor, scalars: Mapping[str, float]) -> Array:
+    """The rule's evaluation view of one parameter, as a new array."""
+    assert rule.view
+    launch = ReferenceLaunch(rule, codecs, [tensor], arithmetic(tensor.p.dtype))
+    step = _Step(launch, tensor, tensor.p, {**scalars, "grad_scale": 1.0, "first": 0.0})
+    step.load()
+    out = np.empty_like(tensor.p)
+    with np.errstate(all="ignore"):
+        step.store(out, call(rule.view, step.env))
+    return out

@@ -1,0 +1,75 @@
+"""One pool of threads for all kernels. Kernels release the GIL; a task never waits for another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+_pool: ThreadPoolExecutor | None = None
+_threads: int | None = None
+
+
+def _quota(group: Path = Path("/sys/fs/cgroup")) -> float:
+    """CPUs that the control group allows, infinite where it does not limit."""
+    try:
+        limit, period = (group / "cpu.max").read_text().split()
+        return float(limit) / float(period) if limit != "max" else float("inf")
+    except (OSError, ValueError):
+        pass
+    try:
+        limit = (group / "cpu/cpu.cfs_quota_us").read_text()
+        period = (group / "cpu/cpu.cfs_period_us").read_text()
+        return float(limit) / float(period) if float(limit) > 0 else float("inf")
+    except (OSError, ValueError):
+        return float("inf")
+
+
+@cache
+def _default() -> int:
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota()
+    return max(1, int(quota)) if quota < cpus else cpus
+
+
+def get_num_threads() -> int:
+    """Threads that a step uses: what was set, or the process's CPUs (affinity and control-group quota)."""
+    return _threads or _default()
+
+
+def set_num_threads(n: int | None) -> None:
+    """Use n threads a step from now on; None goes back to the default. Results do not depend on it."""
+    global _threads, _pool
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+        raise ValueError(f"n={n!r}: expected an integer of at least 1, or None for the default")
+    _threads = n
+    if _pool is not None:
+        _pool.shutdown(wait=False)
+        _pool = None
+
+
+def run(task: Callable[[int], None], shares: int) -> None:
+    """Call task(0) … task(shares − 1), the last of them on this thread; raises what a task raised."""
+    global _pool
+    if shares == 1:
+        return task(0)
+    if _pool is None:
+        _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix="adamas")
+    waiting = [_pool.submit(task, i) for i in range(shares - 1)]
+    try:
+        task(shares - 1)
+    finally:
+        for future in waiting:
+            future.result()
+    return None
+
+
+def _after_fork() -> None:
+    global _pool
+    _pool = None  # the parent's threads do not exist in the child
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

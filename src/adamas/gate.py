@@ -1,0 +1,67 @@
+"""What is decided about a whole step before anything is written: clipping by global norm, non-finite gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adamas.backends import Floats
+
+POLICIES = ("propagate", "skip", "raise")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How to decide.
+
+    max_grad_norm: largest global 2-norm of the gradients, in their units; None does not clip.
+    nonfinite: "propagate" steps all the same and loses the offending elements alone; "skip" leaves
+        parameters, state and step counts as they are; "raise" does so and raises FloatingPointError.
+    """
+
+    max_grad_norm: float | None = None
+    nonfinite: str = "propagate"
+
+    def __post_init__(self) -> None:
+        if self.nonfinite not in POLICIES:
+            raise ValueError(f"nonfinite={self.nonfinite!r}: expected one of {', '.join(POLICIES)}")
+        if self.max_grad_norm is not None and not float(self.max_grad_norm) > 0:
+            raise ValueError(f"max_grad_norm={self.max_grad_norm!r}: expected a positive number, or None")
+
+    @property
+    def needed(self) -> bool:
+        """Whether the gradients must be read before the step."""
+        return self.max_grad_norm is not None or self.nonfinite != "propagate"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a step.
+
+    norm: global norm of the finite gradient elements, in the gradient's units; None if it was not measured.
+    clip: the factor on the gradients, 1 if they were not clipped.
+    applied: False if the step was skipped.
+    """
+
+    norm: float | None = None
+    clip: float = 1.0
+    applied: bool = True
+
+
+def decide(gate: Gate, names: Sequence[str], square: Floats, bad: Floats) -> Decision:
+    """From Σ|g|² and the number of non-finite |g|² of each tensor; raises FloatingPointError if so asked."""
+    total = 0.0
+    for x in square.tolist():  # in order, so that the sum is the same on every machine
+        total += x
+    norm = math.sqrt(total)
+    if bad.any() and gate.nonfinite == "raise":
+        worst = [f"{name} ({int(n)} elements)" for name, n in zip(names, bad, strict=True) if n]
+        raise FloatingPointError(
+            f"non-finite gradients (or squares beyond the arithmetic's range) in {', '.join(worst)}; "
+            'nothing was changed; use nonfinite="skip" to go on without such steps'
+        )
+    if bad.any() and gate.nonfinite == "skip":
+        return Decision(norm, 1.0, applied=False)
+    clip = 1.0 if gate.max_grad_norm is None else min(1.0, float(gate.max_grad_norm) / (norm + 1e-6))
+    return Decision(norm, clip)

@@ -1,0 +1,303 @@
+"""The NumPy optimizers: one class a rule, made from the registry."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from adamas import nest, rules
+from adamas.backends import Backend, Tensor
+from adamas.gate import Decision, Gate
+from adamas.language import Complex, Rule, call
+from adamas.plan import Plan, check_apart, check_parameter
+from adamas.state import Choice, State, allocate, choose
+
+Params = Any
+Lr = float | Callable[[int], float]
+
+#: Keyword options of every class, with their defaults.
+OPTIONS: dict[str, Any] = {
+    "state": None,
+    "max_grad_norm": None,
+    "nonfinite": "propagate",
+    "maximize": False,
+    "groups": None,
+    "backend": "cpu",
+}
+
+_DOC = """
+
+Parameters
+----------
+params : array, or dict, list or tuple nest of arrays
+    Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+    of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+    A complex number is one number here: second moments hold |g|².
+{hyper}
+state : None, str or dict
+    How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+    Slots here: {slots}. Codecs: {codecs}.
+max_grad_norm : float or None
+    Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+nonfinite : "propagate", "skip" or "raise"
+    What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+    raise FloatingPointError with nothing changed.
+maximize : bool
+    Ascend instead of descend.
+groups : dict or None
+    Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+    ``{{"*.bias": {{"weight_decay": 0.0}}}}``. Any hyper-parameter, ``maximize`` and ``state``.
+backend : "cpu", "reference" or a backend
+    Compiled kernels, or plain NumPy.
+
+Raises
+------
+TypeError, ValueError
+    For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+"""
+
+
+def backend_of(choice: str | Backend) -> Backend:
+    """A backend by its name; a compiler is imported only when its backend is asked for."""
+    if not isinstance(choice, str):
+        return choice
+    if choice == "cpu":
+        from adamas.backends.cpu import Cpu
+
+        return Cpu()
+    if choice == "reference":
+        from adamas.backends.reference import Reference
+
+        return Reference()
+    raise ValueError(f"unknown backend {choice!r}{nest.nearest(choice, ['cpu', 'reference'])}")
+
+
+class Optimizer:
+    """Base of the optimizers over NumPy arrays; see the classes made from the rules, such as ``adamas.Adam``."""
+
+    rule: ClassVar[Rule]
+
+    def __init__(self, params: Params, *args: Any, **kwargs: Any) -> None:
+        options = self._bind(params, args, kwargs)
+        self.params = params
+        self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
+        self._backend = options.pop("backend")
+        leaves = nest.flatten(params)
+        for name, p in leaves.items():
+            check_parameter(name, p)
+        check_apart(list(leaves), list(leaves.values()))
+        #: Hyper-parameters by group, the default group first; change them between steps as you like.
+        self.param_groups = self._split(list(leaves), options.pop("groups"), options)
+        self.last_step: Decision | None = None
+        self._build(leaves)
+
+    # ---- construction
+
+    def _bind(self, params: Params, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        signature = inspect.signature(type(self))
+        for name in kwargs:
+            if name not in signature.parameters:
+                known = [n for n in signature.parameters if n != "params"]
+                raise TypeError(f"{type(self).__name__}() has no option {name!r}{nest.nearest(name, known)}")
+        bound = signature.bind(params, *args, **kwargs)
+        bound.apply_defaults()
+        return {name: value for name, value in bound.arguments.items() if name != "params"}
+
+    def _split(self, names: list[str], groups: Any, base: dict[str, Any]) -> list[dict[str, Any]]:
+        """The default group and one for each pattern; every leaf is in one of them."""
+        if groups is not None and not isinstance(groups, Mapping):
+            raise TypeError(f"groups: expected a dict of name pattern → options, got {groups!r}")
+        left, out = list(names), []
+        for pattern, changes in (groups or {}).items():
+            unknown = [k for k in changes if k not in base]
+            if unknown:
+                raise TypeError(f"groups[{pattern!r}]: no option {unknown[0]!r}{nest.nearest(unknown[0], list(base))}")
+            mine = [n for n in left if fnmatchcase(n, pattern)]
+            if not mine:
+                raise ValueError(f"groups: {pattern!r} matches no leaf{nest.nearest(pattern, left or names)}")
+            left = [n for n in left if n not in mine]
+            out.append({"names": mine, **base, **changes})
+        return [{"names": left, **base}, *out]
+
+    def _build(self, leaves: Mapping[str, Any]) -> None:
+        group_of = {name: i for i, group in enumerate(self.param_groups) for name in group["names"]}
+        codecs = [
+            choose(self.rule, self.param_groups[group_of[n]]["state"], n, p.shape) for n, p in leaves.items()
+        ]
+        for group in self.param_groups:
+            if isinstance(group["state"], Mapping | str) or not leaves:
+                choose(self.rule, group["state"] if not leaves else None, "", (1, 1))
+        tensors = [Tensor(n, p, allocate(self.rule, c, p)) for (n, p), c in zip(leaves.items(), codecs, strict=True)]
+        self._state = State(self.rule, tensors, codecs)
+        groups = [group_of[name] for name in leaves]
+        self._plan = Plan(self._state, backend_of(self._backend), groups)
+        self._checked: Any = None
+        letters = self._letters()
+        self._state.start([letters[g] for g in groups])
+
+    # ---- hyper-parameters
+
+    def _letters(self) -> list[dict[str, float]]:
+        """Each group's hyper-parameters of the coming step as letters; raises if one is out of its interval."""
+        current = [[self._now(k, group[k]) for k in self.rule.hyper] for group in self.param_groups]
+        if self._checked is None or self._checked[0] != current:
+            self._checked = (current, [self._check(i, values) for i, values in enumerate(current)])
+            self._check_equal(self._checked[1])
+        out: list[dict[str, float]] = self._checked[1]
+        return out
+
+    def _now(self, name: str, value: Any) -> Any:
+        return value(self._state.steps + 1) if name == "lr" and callable(value) else value
+
+    def _check(self, i: int, values: list[Any]) -> dict[str, float]:
+        named = dict(zip(self.rule.hyper, values, strict=True))
+        for name, value in named.items():
+            try:
+                self.rule.hyper[name].check(name, value)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{type(self).__name__}, group {i}: {error}") from None
+        return self.rule.letters(named)
+
+    def _check_equal(self, letters: list[dict[str, float]]) -> None:
+        for name in self._plan.needs_equal() & set(letters[0]):
+            values = {group[name] for group in letters}
+            if len(values) > 1:
+                raise ValueError(f"{self.rule.name} estimates over all groups: {name} must not differ, got {values}")
+
+    # ---- what users call
+
+    @property
+    def t(self) -> int:
+        """Steps taken; a skipped step does not count."""
+        return self._state.steps
+
+    @property
+    def skipped_steps(self) -> int:
+        """Steps not taken because a gradient was not finite (``nonfinite="skip"``)."""
+        return self._state.skipped
+
+    def step(self, grads: Any) -> Decision:
+        """One step, in place: p ← p − lr·u.
+
+        grads: a nest of the parameters' form, with arrays of their shapes, or None where there is no gradient
+            (that leaf is left alone and its step count stands). Never written, never kept.
+
+        Returns what became of the step: its gradient norm (if measured), clip factor, applied or skipped.
+        Raises TypeError or ValueError for a wrong form, shape, dtype or hyper-parameter, FloatingPointError as
+        ``nonfinite="raise"`` says; then nothing has been changed.
+        """
+        leaves: list[Any] = []
+        nest.match(self.params, grads, leaves)
+        signs = [-1.0 if group["maximize"] else 1.0 for group in self.param_groups]
+        self.last_step = self._plan.step(leaves, self._letters(), signs, self.gate)
+        return self.last_step
+
+    def eval_params(self) -> Any:
+        """The parameters to evaluate with, as new arrays: for most rules a copy of those in training."""
+        from adamas.backends.reference import evaluate
+
+        letters = self._letters()
+        views = []
+        for i, tensor in enumerate(self._state.tensors):
+            scalars = {**letters[int(self._plan.group_of[i])], **self._state.shared, **self._state.own[i]}
+            started = self.rule.view is not None and self._state.t[i] > 0
+            views.append(evaluate(self.rule, self._state.codecs[i], tensor, scalars) if started else tensor.p.copy())
+        return nest.rebuild(self.params, iter(views))
+
+    def memory(self) -> dict[str, float]:
+        """Bytes: of the parameters, of the state, of tables and buffers; and state bytes per parameter element."""
+        tensors = self._state.tensors
+        elements = sum(t.p.size for t in tensors)
+        return {
+            "parameters": sum(t.p.nbytes for t in tensors),
+            "state": self._state.bytes(),
+            "workspace": self._plan.workspace(),
+            "state_per_parameter": self._state.bytes() / elements if elements else 0.0,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """State, step counts and hyper-parameters, as copies; a learning-rate schedule is not in it."""
+        groups = [{k: None if callable(v) else v for k, v in group.items()} for group in self.param_groups]
+        return {**self._state.export(), "param_groups": [dict(g, names=list(g["names"])) for g in groups]}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over a ``state_dict``: leaves are matched by name, arrays copied, hyper-parameters restored.
+
+        A callable ``lr`` of this optimizer stays and goes on from the restored step count. Raises ValueError, with
+        nothing changed, if names, shapes, dtypes or rule do not fit.
+        """
+        saved = state_dict.get("param_groups", [])
+        if [sorted(g.get("names", ())) for g in saved] != [sorted(g["names"]) for g in self.param_groups]:
+            raise ValueError("param_groups: the groups of the state hold other leaves than those of this optimizer")
+        for i, group in enumerate(saved):
+            self._check(i, [1.0 if group[k] is None else group[k] for k in self.rule.hyper])
+        self._state.restore(state_dict)
+        for mine, theirs in zip(self.param_groups, saved, strict=True):
+            for name in self.rule.hyper:
+                if theirs[name] is not None and not callable(mine[name]):
+                    mine[name] = theirs[name]
+            mine["maximize"] = theirs["maximize"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {k: v for k, v in self.__dict__.items() if k not in ("_plan", "_state", "_checked")}
+        return {**kept, "saved": self._state.export()}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        saved = kept.pop("saved")
+        self.__dict__.update(kept)
+        self._build(nest.flatten(self.params))
+        self._state.restore(saved)
+
+    def __repr__(self) -> str:
+        group = self.param_groups[0]
+        hyper = ", ".join(f"{k}={group[k]!r}" for k in self.rule.hyper)
+        tensors = self._state.tensors
+        arrays = f"{len(tensors)} array{'s' * (len(tensors) != 1)}"
+        size = f"{sum(t.p.size for t in tensors):,} parameters"
+        more = f", {len(self.param_groups)} groups" if len(self.param_groups) > 1 else ""
+        return f"{type(self).__name__}({hyper}; {arrays}, {size}{more}, t={self.t})"
+
+
+# ------------------------------------------------------------------------------------ classes
+
+
+def signature_of(rule: Rule) -> inspect.Signature:
+    """params, the rule's hyper-parameters, then the options as keywords."""
+    kind = inspect.Parameter
+    hyper = [kind(n, kind.POSITIONAL_OR_KEYWORD, default=h.default) for n, h in rule.hyper.items()]
+    options = [kind(n, kind.KEYWORD_ONLY, default=d) for n, d in OPTIONS.items()]
+    return inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *hyper, *options])
+
+
+def _documentation(rule: Rule) -> str:
+    from adamas.codecs import CODECS
+
+    lines = []
+    for name, h in rule.hyper.items():
+        kind = f"{len(h.default)} floats" if isinstance(h.default, tuple) else "float"
+        schedule = " or callable (step number, from 1) → float" if name == "lr" else ""
+        lines.append(f"{name} : {kind}{schedule}, default {h.default}\n    {h.doc[:1].upper()}{h.doc[1:]}, in {h.interval()}.")
+    slots = ", ".join(f"{s.name} ({s.codec})" for s in rule.slots) or "none"
+    return rule.doc.strip() + _DOC.format(hyper="\n".join(lines), slots=slots, codecs=", ".join(CODECS))
+
+
+@cache
+def optimizer_class(name: str) -> type[Optimizer]:
+    """The class of a rule, by the rule's name; raises ValueError with the nearest name if there is none."""
+    rule = rules.get(name)
+    body = {
+        "rule": rule,
+        "__doc__": _documentation(rule),
+        "__module__": "adamas",
+        "__signature__": signature_of(rule),
+    }
+    return type(rule.title, (Optimizer,), body)
+
+
+#: Class name → rule name.
+CLASSES = {rule.title: name for name, rule in rules.REGISTRY.items()}

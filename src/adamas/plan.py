@@ -1,0 +1,288 @@
+"""The user's tensors grouped into a few launches, made once and run every step."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adamas.backends import Array, Backend, Grads, Ints, Launch, dense_strides, order_of
+from adamas.gate import Decision, Gate, decide
+from adamas.language import call, names_of
+from adamas.program import FIRST, GRAD_SCALE
+from adamas.state import State
+
+#: Parameter and gradient dtypes that every backend takes.
+DTYPES = ("float64", "float32", "float16", "bfloat16", "complex128", "complex64")
+
+#: Launches kept for different sets of present gradients and their dtypes.
+KEPT = 8
+
+_NOTHING = np.empty(0)  # stands for a gradient that is not there
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Tensors of one launch, by their indices."""
+
+    indices: Ints
+    launch: Launch
+
+    def pick(self, grads: Grads) -> Grads:
+        """The gradients of this launch."""
+        odd = frozenset(j for j, i in enumerate(self.indices.tolist()) if i in grads.odd) if grads.odd else grads.odd
+        return Grads([grads.arrays[i] for i in self.indices.tolist()], grads.addresses[self.indices], odd)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """The gradients that a plan is ready for: dtypes (None where there is none), usual strides, launches."""
+
+    dtypes: tuple[Any, ...]
+    strides: tuple[tuple[int, ...], ...]
+    sizes: Ints
+    groups: tuple[_Group, ...]
+
+
+class Plan:
+    """Runs steps over a state: checks gradients, finds the launches, drives them."""
+
+    def __init__(self, state: State, backend: Backend, group_of: Sequence[int]) -> None:
+        self.state, self.backend = state, backend
+        self.group_of = np.asarray(group_of, np.int64)
+        self.shapes = [t.p.shape for t in state.tensors]
+        bounds = sorted(np.lib.array_utils.byte_bounds(t.p) for t in state.tensors if t.p.size)
+        self.starts = np.array([start for start, _ in bounds], np.int64)
+        self.ends = np.maximum.accumulate(np.array([end for _, end in bounds], np.int64))
+        self.kinds: OrderedDict[tuple[Any, ...], _Kind] = OrderedDict()
+        self.latest: _Kind | None = None
+
+    # ---- gradients
+
+    def check(self, grads: Sequence[Any]) -> tuple[_Kind, Grads]:
+        """The gradients as arrays that share no memory with parameters; nothing of the user's is written."""
+        kind, odd = self.latest, []
+        if kind is not None and None not in kind.dtypes:
+            for i, (g, shape, dtype, strides) in enumerate(
+                zip(grads, self.shapes, kind.dtypes, kind.strides, strict=True)
+            ):
+                if type(g) is not np.ndarray or g.shape != shape or g.dtype is not dtype:
+                    break
+                if g.strides != strides:
+                    odd.append(i)
+            else:
+                if all(grads[i].flags.aligned for i in odd):
+                    return kind, self._apart(kind, grads, odd)
+        arrays = [
+            None if g is None else self._gradient(t.name, t.p, g)
+            for t, g in zip(self.state.tensors, grads, strict=True)
+        ]
+        kind = self.find(tuple(None if g is None else g.dtype for g in arrays))
+        filled = [_NOTHING if g is None else g for g in arrays]
+        odd = [i for i, g in enumerate(arrays) if g is not None and g.strides != kind.strides[i]]
+        return kind, self._apart(kind, filled, odd)
+
+    def _apart(self, kind: _Kind, arrays: Sequence[Array], odd: list[int]) -> Grads:
+        """Replace by a copy each gradient that may share memory with a parameter: a step would change it midway."""
+        low = self.backend.addresses(arrays)
+        high = low + kind.sizes
+        for i in odd:
+            low[i], high[i] = np.lib.array_utils.byte_bounds(arrays[i])
+        if len(self.starts) and low.any():
+            last = np.searchsorted(self.starts, high, side="left") - 1  # the last parameter that begins before the end
+            shared = np.flatnonzero((last >= 0) & (self.ends[last] > low) & (kind.sizes > 0))
+            if shared.size:
+                arrays = [g.copy("K") if i in shared else g for i, g in enumerate(arrays)]
+                odd = [i for i in {*odd, *shared.tolist()} if arrays[i].strides != kind.strides[i]]
+                return Grads(arrays, self.backend.addresses(arrays), frozenset(odd))
+        for i in odd:  # the first element, which need not be the lowest
+            low[i] = arrays[i].ctypes.data
+        return Grads(arrays, low, frozenset(odd))
+
+    @staticmethod
+    def _gradient(name: str, p: Array, g: Any) -> Array:
+        array = np.asarray(g)
+        if array.dtype.name not in DTYPES:
+            raise TypeError(f"{name}: gradient of dtype {array.dtype}; expected one of {', '.join(DTYPES)}")
+        if array.shape != p.shape:
+            raise ValueError(f"{name}: gradient of shape {array.shape} for a parameter of shape {p.shape}")
+        if (array.dtype.kind == "c") != (p.dtype.kind == "c"):
+            remedy = "g.real" if array.dtype.kind == "c" else "g.astype(complex)"
+            raise TypeError(f"{name}: {array.dtype} gradient for a {p.dtype} parameter; pass {remedy} if that is meant")
+        if not array.dtype.isnative:
+            raise TypeError(f"{name}: gradient in foreign byte order; pass g.astype(g.dtype.newbyteorder('='))")
+        return array if array.flags.aligned else array.copy()
+
+    # ---- launches
+
+    def find(self, dtypes: tuple[Any, ...]) -> _Kind:
+        """The launches for gradients of these dtypes."""
+        if dtypes not in self.kinds:
+            self.kinds[dtypes] = self._make(dtypes)
+            if len(self.kinds) > KEPT:
+                self.kinds.popitem(last=False)
+        self.kinds.move_to_end(dtypes)
+        self.latest = self.kinds[dtypes]
+        return self.latest
+
+    def _make(self, dtypes: tuple[Any, ...]) -> _Kind:
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        strides, sizes = [], []
+        for i, (tensor, codecs, dtype) in enumerate(zip(self.state.tensors, self.state.codecs, dtypes, strict=True)):
+            item = 0 if dtype is None else dtype.itemsize
+            strides.append(dense_strides(tensor.p.shape, order_of(codecs, tensor.p), item))
+            sizes.append(tensor.p.size * item)
+            if dtype is not None and tensor.p.size:
+                alike.setdefault((tuple(c.name for c in codecs.values()), tensor.p.dtype, dtype), []).append(i)
+        groups = tuple(_Group(np.array(indices), self._launch(indices, key[2])) for key, indices in alike.items())
+        return _Kind(dtypes, tuple(strides), np.array(sizes, np.int64), groups)
+
+    def _launch(self, indices: Sequence[int], grad_dtype: Any) -> Launch:
+        state = self.state
+        return self.backend.launch(
+            state.rule, state.codecs[indices[0]], [state.tensors[i] for i in indices], grad_dtype
+        )
+
+    # ---- a step
+
+    def step(self, grads: Sequence[Any], hyper: Sequence[Mapping[str, float]], signs: Sequence[float], gate: Gate) -> Decision:
+        """One step with each group's hyper-parameters (as letters) and the sign of its gradients."""
+        kind, checked = self.check(grads)
+        mine = [group.pick(checked) for group in kind.groups]
+        decision = self._decide(gate, kind.groups, mine)
+        if not decision.applied:
+            self.state.skipped += 1
+            return decision
+        rows, row_of, fresh = self._rows(hyper, signs, decision.clip)
+        carried = self._run(kind.groups, mine, rows, row_of, hyper)
+        self._advance(kind.dtypes, fresh, carried)
+        return decision
+
+    def _decide(self, gate: Gate, groups: Sequence[_Group], mine: Sequence[Grads]) -> Decision:
+        if not gate.needed:
+            return Decision()
+        square, bad = np.zeros(len(self.shapes)), np.zeros(len(self.shapes))
+        for group, grads in zip(groups, mine, strict=True):
+            square[group.indices], bad[group.indices] = group.launch.gate(grads)
+        return decide(gate, [t.name for t in self.state.tensors], square, bad)
+
+    def _rows(self, hyper: Sequence[Mapping[str, float]], signs: Sequence[float], clip: float) -> tuple[Any, Any, Any]:
+        """The distinct rows of scalars, the row of each tensor, and each tensor's new persistent scalars."""
+        state, rule = self.state, self.state.rule
+        row_of = np.zeros(len(self.shapes), np.int64)
+        rows: list[dict[str, float]] = []
+        seen: dict[Any, int] = {}
+        persistent = [m.name for m in rule.memory if m.scope == "tensor"]
+        if persistent:
+            keys: list[Any] = list(range(len(row_of)))
+        else:
+            pairs = self.group_of * (1 << 40) + state.t
+            if len(pairs) and (pairs == pairs[0]).all():
+                keys = [0]
+            else:
+                keys = pairs.tolist()
+        for i, key in enumerate(keys):
+            if key not in seen:
+                seen[key] = len(rows)
+                rows.append(self._row(i, hyper, signs, clip))
+            row_of[i] = seen[key]
+        fresh = [{n: row[n] for n in persistent} for row in rows] if persistent else None
+        return rows, row_of, fresh
+
+    def _row(self, i: int, hyper: Sequence[Mapping[str, float]], signs: Sequence[float], clip: float) -> dict[str, float]:
+        group, t = int(self.group_of[i]), int(self.state.t[i]) + 1
+        known = {**hyper[group], **self.state.shared, **self.state.own[i]}
+        computed = call(self.state.rule.scalars, {**known, "t": t})
+        return {**known, **computed, FIRST: float(t == 1), GRAD_SCALE: signs[group] * clip}
+
+    def _run(
+        self, groups: Sequence[_Group], mine: Sequence[Any], rows: Any, row_of: Any, hyper: Sequence[Mapping[str, float]]
+    ) -> dict[str, float]:
+        """Drive the launches, all of them up to what is summed over all tensors, then to the end."""
+        runs = [
+            group.launch.step(grads, rows, row_of[group.indices])
+            for group, grads in zip(groups, mine, strict=True)
+        ]
+        if not self.state.rule.carry:
+            for run in runs:
+                next(run, None)
+            return {}
+        shares = [next(run) for run in runs]
+        carried = self._carry(groups, shares, hyper[0]) if runs else {}
+        for run in runs:
+            try:
+                run.send(carried)
+            except StopIteration:
+                pass
+        return carried
+
+    def _carry(self, groups: Sequence[_Group], shares: Sequence[Mapping[str, Any]], hyper: Mapping[str, float]) -> dict[str, float]:
+        rule = self.state.rule
+        assert rule.carry
+        totals: dict[str, float] = {}
+        for name in shares[0]:
+            by_tensor = np.zeros(len(self.shapes))
+            for group, share in zip(groups, shares, strict=True):
+                by_tensor[group.indices] = share[name]
+            totals[name] = 0.0
+            for x in by_tensor.tolist():  # in the tensors' order, however they are grouped
+                totals[name] += x
+        known = {k: np.float64(x) for k, x in {**hyper, **self.state.shared, **totals}.items()}
+        with np.errstate(all="ignore"):  # float64 follows IEEE where Python's numbers would raise
+            new = call(rule.carry, known)
+        return {m.name: float(new.get(m.name, self.state.shared[m.name])) for m in rule.memory}
+
+    def _advance(self, dtypes: tuple[Any, ...], fresh: Any, carried: Mapping[str, float]) -> None:
+        state = self.state
+        if None in dtypes:
+            present = np.array([d is not None for d in dtypes])
+            state.t += present
+        else:
+            present = None
+            state.t += 1
+        state.steps += 1
+        state.shared |= carried
+        for i, new in enumerate(fresh or ()):
+            if present is None or present[i]:
+                state.own[i] = new
+
+    def needs_equal(self) -> set[str]:
+        """Letters that must be the same in all groups, because scalars of all tensors depend on them."""
+        rule = self.state.rule
+        return set(names_of(rule.carry)) if rule.carry else set()
+
+    def workspace(self) -> int:
+        """Bytes that the launches keep besides parameters and state."""
+        return sum(group.launch.workspace() for kind in self.kinds.values() for group in kind.groups)
+
+
+def check_parameter(name: str, p: Any) -> None:
+    """Raise TypeError or ValueError unless the array can be stepped in place."""
+    if not isinstance(p, np.ndarray):
+        raise TypeError(f"{name}: a parameter must be a NumPy array, which a step can change; got {type(p).__name__}")
+    if p.dtype.name not in DTYPES:
+        raise TypeError(f"{name}: parameter of dtype {p.dtype}; expected one of {', '.join(DTYPES)}")
+    if not p.dtype.isnative:
+        raise TypeError(f"{name}: parameter in foreign byte order; pass p.astype(p.dtype.newbyteorder('='))")
+    if not p.flags.writeable:
+        raise ValueError(f"{name}: parameter is read-only; pass p.copy()")
+    if not p.flags.aligned:
+        raise ValueError(f"{name}: parameter is not aligned in memory; pass p.copy()")
+    if any(stride == 0 and size > 1 for stride, size in zip(p.strides, p.shape, strict=True)) and p.size:
+        raise ValueError(f"{name}: elements of the parameter share memory (a broadcast view); pass p.copy()")
+
+
+def check_apart(names: Sequence[str], arrays: Sequence[Array]) -> None:
+    """Raise ValueError if two parameters share memory: one step would change the other."""
+    bounds = sorted(
+        (*np.lib.array_utils.byte_bounds(p), i) for i, p in enumerate(arrays) if p.size
+    )
+    reach, holder = -1, -1
+    for start, end, i in bounds:
+        if start < reach and np.shares_memory(arrays[holder], arrays[i]):
+            raise ValueError(f"{names[i]} and {names[holder]} share memory; pass one of them, or copy")
+        if end > reach:
+            reach, holder = end, i

@@ -1,0 +1,215 @@
+"""Rule × codecs, traced into a program: passes over the memory, each a graph of elementwise real arithmetic.
+
+A program knows no backend and no tensor. Pass k reads; the last pass also writes. What is measured in pass k is
+known from pass k + 1 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adamas.codecs import Codec, Projecting
+from adamas.language import Complex, Expr, Measure, Rule, Slot, abs2, call, isfinite, where
+
+#: Scalars that the plan gives to every program beside the rule's own.
+GRAD_SCALE, FIRST = "grad_scale", "first"
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One reduction: ``scope`` is "tensor", "global", "row", "column" or "matrix"."""
+
+    name: str
+    scope: str
+    mean: bool
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Program:
+    """The passes of one rule with given codecs, for real or complex parameters.
+
+    arrays: the element arrays it touches ("p", "g", then stored slots), with the number of real words of an
+        element: 2 where it is complex.
+    means: the kept means, as "v.row".
+    scalars: names of the columns of the scalar table, in order.
+    sums: for each pass, what it measures.
+    carried: the scalars that ``carry`` may change after pass ``carry_pass`` (−1 where there is no carry).
+    writes: array → its new real words, in the last pass.
+    """
+
+    title: str
+    is_complex: bool
+    arrays: Mapping[str, int]
+    means: tuple[str, ...]
+    scalars: tuple[str, ...]
+    sums: tuple[tuple[Sum, ...], ...]
+    carried: tuple[str, ...]
+    carry_pass: int
+    writes: Mapping[str, tuple[Expr, ...]]
+
+    @property
+    def passes(self) -> int:
+        """Passes over the memory, the writing one included."""
+        return len(self.sums)
+
+    def outputs(self, k: int) -> tuple[Expr, ...]:
+        """Everything that pass k computes."""
+        written = tuple(w for words in self.writes.values() for w in words) if k == self.passes - 1 else ()
+        return tuple(s.value for s in self.sums[k]) + written
+
+    def reads(self, k: int) -> tuple[str, ...]:
+        """The arrays that pass k reads."""
+        used = {n.name.split(":")[0] for n in nodes(self.outputs(k)) if n.op == "input"}
+        return tuple(a for a in self.arrays if a in used)
+
+
+def nodes(outputs: tuple[Expr, ...]) -> list[Expr]:
+    """All nodes below the outputs, each once, operands first."""
+    seen: dict[int, Expr] = {}
+    stack = [(node, False) for node in reversed(outputs)]
+    while stack:
+        node, ready = stack.pop()
+        if id(node) in seen:
+            continue
+        if ready:
+            seen[id(node)] = node
+        else:
+            stack.append((node, True))
+            stack.extend((a, False) for a in reversed(node.args))
+    return list(seen.values())
+
+
+def _words(value: Any) -> tuple[Expr, ...]:
+    parts = (value.re, value.im) if isinstance(value, Complex) else (value,)
+    return tuple(p if isinstance(p, Expr) else Expr("const", value=float(p)) for p in parts)
+
+
+class _Tracer:
+    """Runs a rule's stages on symbols, in the order of one step."""
+
+    def __init__(self, rule: Rule, codecs: Mapping[str, Codec], is_complex: bool) -> None:
+        self.rule, self.codecs, self.is_complex = rule, codecs, is_complex
+        self.arrays: dict[str, int] = {}
+        self.means: list[str] = []
+        self.scalars: list[str] = []
+        self.sums: list[Sum] = []
+        self.env: dict[str, Any] = {}
+
+    def array(self, name: str, real: bool = False) -> Any:
+        self.arrays[name] = 1 if real or not self.is_complex else 2
+        words = [Expr("input", (), True, 0, f"{name}:{i}") for i in range(self.arrays[name])]
+        return words[0] if len(words) == 1 else Complex(*words)
+
+    def scalar(self, name: str, level: int = 0) -> Expr:
+        self.scalars.append(name)
+        return Expr("input", (), False, level, name)
+
+    def measure(self, m: Measure, env: Mapping[str, Any]) -> None:
+        value = _words(call(m.of, env))
+        if len(value) != 1:
+            raise TypeError(f"rule {self.rule.name}: measure {m.name} is complex; sum abs2 or inner of it")
+        known = self.sum(m.name, m.scope, m.mean, value[0])
+        if m.scope != "global":  # sums over all tensors are for `carry` alone
+            self.env[m.name] = known
+
+    def sum(self, name: str, scope: str, mean: bool, value: Expr) -> Expr:
+        known = where(isfinite(value), value, 0.0)  # one bad element must not spoil the sum
+        self.sums.append(Sum(name, scope, mean, known))
+        return Expr("input", (), scope not in ("tensor", "global"), value.level + 1, f"sum:{name}")
+
+    def load(self, slot: Slot) -> Any:
+        codec = self.codecs[slot.name]
+        if isinstance(codec, Projecting):
+            self.means += [f"{slot.name}.{m}" for m in codec.means]
+            value = codec.decode(**{m: Expr("input", (), True, 0, f"{slot.name}.{m}") for m in codec.means})
+        else:
+            value = self.array(slot.name, slot.nonneg)
+        return where(self.env[FIRST] > 0, call(slot.init, self.env), value) if callable(slot.init) else value
+
+    def project(self, slot: Slot, fresh: Any) -> Any:
+        codec = self.codecs[slot.name]
+        if not isinstance(codec, Projecting):
+            return fresh
+        (value,) = _words(fresh)
+        return codec.decode(**{m: self.sum(f"{slot.name}.{m}", m, True, value) for m in codec.means})
+
+    def moments(self) -> dict[str, tuple[Expr, ...]]:
+        """Run the moments; the environment then holds what the step may see; returns what is to be stored."""
+        rule, env = self.rule, self.env
+        env |= {s.name: self.load(s) for s in rule.slots}
+        fresh = call(rule.moments, env)
+        missing = [s.name for s in rule.slots if s.name not in fresh]
+        if missing:
+            raise ValueError(f"rule {rule.name}: moments returned no new {', '.join(missing)}")
+        for slot in rule.slots:
+            if len(_words(fresh[slot.name])) > 1 and slot.nonneg:
+                raise TypeError(f"rule {rule.name}: slot {slot.name} is declared real and became complex")
+        stored = {s.name: _words(fresh[s.name]) for s in rule.slots if s.name in self.arrays}
+        env |= fresh
+        env |= {s.name: self.project(s, fresh[s.name]) for s in rule.slots}
+        return stored
+
+    def carry(self) -> int:
+        """Make ``carry``'s results visible to the step, one pass after the last global sum."""
+        if self.rule.carry is None:
+            return -1
+        last = max(s.value.level for s in self.sums if s.scope == "global")
+        for m in self.rule.memory:
+            self.env[m.name] = Expr("input", (), False, last + 1, f"carry:{m.name}")
+        return last
+
+    def run(self) -> Program:
+        rule, env = self.rule, self.env
+        defaults = rule.letters({name: h.default for name, h in rule.hyper.items()})
+        starts = {m.name: float(call(m.init, defaults) if callable(m.init) else m.init) for m in rule.memory}
+        computed = call(rule.scalars, {**defaults, **starts, "t": 1})
+        for name in dict.fromkeys((GRAD_SCALE, FIRST, *defaults, *starts, *computed)):
+            env[name] = self.scalar(name)
+        p, g = self.array("p"), self.array("g")
+        env |= {"p": p, "g": g * env[GRAD_SCALE]}
+        for stage in rule.before:
+            for m in stage.measures:
+                self.measure(m, env)
+            env["g"] = call(stage.apply, env)
+        writes = self.moments()
+        for m in rule.measures:
+            self.measure(m, env)
+        carry_pass = self.carry()
+        env["u"] = call(rule.step, env)
+        for stage in rule.after:
+            for m in stage.measures:
+                self.measure(m, env)
+            env["u"] = call(stage.apply, env)
+        writes = {"p": _words(p - env[rule.size] * env["u"]), **writes}
+        passes = 1 + max(max(w.level for words in writes.values() for w in words), carry_pass)
+        passes = max([passes, *(s.value.level + (2 if s.scope != "tensor" else 1) for s in self.sums)])
+        return Program(
+            rule.title,
+            self.is_complex,
+            self.arrays,
+            tuple(self.means),
+            tuple(self.scalars),
+            tuple(tuple(s for s in self.sums if s.value.level == k) for k in range(passes)),
+            tuple(m.name for m in rule.memory) if rule.carry else (),
+            carry_pass,
+            writes,
+        )
+
+
+def gate(is_complex: bool, limit: float) -> Program:
+    """One pass over the gradients: Σ|g|² over finite terms, and how many |g|² exceed the limit or are NaN."""
+    words = [Expr("input", (), True, 0, f"g:{i}") for i in range(2 if is_complex else 1)]
+    g2 = abs2(Complex(*words) if is_complex else words[0])
+    sums = (
+        Sum("square", "tensor", False, where(isfinite(g2), g2, 0.0)),
+        Sum("bad", "tensor", False, where(g2 <= limit, 0.0, 1.0)),
+    )
+    return Program("The gate", is_complex, {"g": len(words)}, (), (), (sums,), (), -1, {})
+
+
+def trace(rule: Rule, codecs: Mapping[str, Codec], is_complex: bool) -> Program:
+    """The program of a rule with one codec per slot; raises if a stage asks for what does not exist."""
+    return _Tracer(rule, codecs, is_complex).run()

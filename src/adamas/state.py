@@ -1,0 +1,165 @@
+"""What an optimizer remembers: named arrays, step counts, persistent scalars. No mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from adamas.backends import Array, Tensor, arithmetic
+from adamas.codecs import CODECS, Codec, Projecting
+from adamas.language import Rule, Slot, call
+from adamas.nest import nearest
+
+#: ``state=``: None for the rule's own choice, one codec for all slots that it fits, or slot → codec.
+Choice = str | Mapping[str, str] | None
+
+
+def choose(rule: Rule, choice: Choice, leaf: str, shape: tuple[int, ...]) -> dict[str, Codec]:
+    """The codec of each slot of one leaf; raises ValueError, with the remedy, where one does not fit."""
+    wanted = _by_slot(rule, choice)
+    chosen: dict[str, Codec] = {}
+    for slot in rule.slots:
+        codec = _codec(wanted.get(slot.name, slot.codec))
+        if isinstance(codec, Projecting) and codec.matrix(shape) is None:
+            if slot.name in wanted:
+                raise ValueError(
+                    f"{leaf}: {codec.name} needs {codec.needs}, got shape {shape}; "
+                    f"use groups={{{leaf!r}: {{'state': 'float32'}}}}"
+                )
+            codec = CODECS["float32"]
+        chosen[slot.name] = codec
+    return chosen
+
+
+def _codec(name: str) -> Codec:
+    if name not in CODECS:
+        raise ValueError(f"unknown codec {name!r}{nearest(name, list(CODECS))}")
+    return CODECS[name]
+
+
+def _by_slot(rule: Rule, choice: Choice) -> dict[str, str]:
+    if choice is None:
+        return {}
+    if isinstance(choice, str):
+        codec = _codec(choice)
+        fits = [s.name for s in rule.slots if not isinstance(codec, Projecting) or s.projects]
+        if not fits and rule.slots:
+            raise ValueError(f"{rule.name} has no slot that {choice} can hold; use state='float32'")
+        return dict.fromkeys(fits, choice)
+    slots = {s.name: s for s in rule.slots}
+    for name, codec_name in choice.items():
+        if name not in slots:
+            raise ValueError(f"state: {rule.name} has no slot {name!r}{nearest(name, list(slots))}")
+        if isinstance(_codec(codec_name), Projecting) and not slots[name].projects:
+            raise ValueError(f"state: slot {name} of {rule.name} is no mean of squares; {codec_name} cannot hold it")
+    return dict(choice)
+
+
+def allocate(rule: Rule, codecs: Mapping[str, Codec], p: Array) -> dict[str, Array]:
+    """The arrays of one leaf, before its first step. Without means they lie in memory as the parameter does."""
+    dtype = arithmetic(p.dtype)
+    means = any(isinstance(c, Projecting) for c in codecs.values())
+    arrays: dict[str, Array] = {}
+    for slot in rule.slots:
+        codec = codecs[slot.name]
+        if isinstance(codec, Projecting):
+            arrays |= {f"{slot.name}.{mean}": np.zeros(shape, dtype) for mean, shape in codec.shapes(p.shape).items()}
+        else:
+            arrays[slot.name] = _full(slot, p, dtype, "C" if means else "K")
+    return arrays
+
+
+def _full(slot: Slot, p: Array, dtype: np.dtype[Any], order: Any) -> Array:
+    if p.dtype.kind == "c" and not slot.nonneg:
+        dtype = np.result_type(dtype, np.complex64)
+    array = np.zeros_like(p, dtype=dtype, order=order, subok=False)
+    if not callable(slot.init) and slot.init:
+        array[...] = slot.init
+    return array
+
+
+@dataclass
+class State:
+    """The tensors of an optimizer with all that is remembered of them."""
+
+    rule: Rule
+    tensors: list[Tensor]
+    codecs: list[dict[str, Codec]]
+    t: Any = None  # int64, steps taken by each tensor
+    steps: int = 0  # steps taken by the optimizer
+    skipped: int = 0  # steps not taken, for non-finite gradients
+    shared: dict[str, float] = field(default_factory=dict)  # persistent scalars of all tensors together
+    own: list[dict[str, float]] = field(default_factory=list)  # … and of each
+
+    def start(self, hyper: Sequence[Mapping[str, float]]) -> None:
+        """Set counts and persistent scalars as before the first step; ``hyper`` gives each tensor's letters."""
+        self.t = np.zeros(len(self.tensors), np.int64)
+        self.own = [{} for _ in self.tensors]
+        for m in self.rule.memory:
+            starts = [float(call(m.init, h) if callable(m.init) else m.init) for h in hyper]
+            if m.scope == "global":
+                self.shared[m.name] = starts[0] if starts else 0.0
+            else:
+                for own, x in zip(self.own, starts, strict=True):
+                    own[m.name] = x
+
+    def bytes(self) -> int:
+        """Bytes of all arrays, the parameters excluded."""
+        return sum(a.nbytes for t in self.tensors for a in t.state.values())
+
+    def export(self) -> dict[str, Any]:
+        """Everything as copies, by leaf name."""
+        names = [t.name for t in self.tensors]
+        return {
+            "rule": self.rule.name,
+            "steps": self.steps,
+            "skipped": self.skipped,
+            "t": dict(zip(names, self.t.tolist(), strict=True)),
+            "shared": dict(self.shared),
+            "own": {n: dict(o) for n, o in zip(names, self.own, strict=True)},
+            "arrays": {t.name: {k: a.copy() for k, a in t.state.items()} for t in self.tensors},
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over an export, matched by name. Everything is checked before anything is changed."""
+        self._check(saved)
+        for i, tensor in enumerate(self.tensors):
+            for key, array in tensor.state.items():
+                array[...] = saved["arrays"][tensor.name][key]
+            self.t[i] = saved["t"][tensor.name]
+            self.own[i] = {k: float(x) for k, x in saved["own"][tensor.name].items()}
+        self.steps, self.skipped = int(saved["steps"]), int(saved["skipped"])
+        self.shared = {k: float(x) for k, x in saved["shared"].items()}
+
+    def _check(self, saved: Mapping[str, Any]) -> None:
+        missing = {"rule", "steps", "skipped", "t", "shared", "own", "arrays"} - set(saved)
+        if missing:
+            raise ValueError(f"not a state of this library: it has no {', '.join(sorted(missing))}")
+        if saved["rule"] != self.rule.name:
+            raise ValueError(f"the state is of rule {saved['rule']!r}, this optimizer's is {self.rule.name!r}")
+        names = {t.name for t in self.tensors}
+        for what in ("arrays", "t", "own"):
+            _same_keys(what, names, saved[what])
+        _same_keys("shared", set(self.shared), saved["shared"])
+        for own, tensor in zip(self.own, self.tensors, strict=True):
+            _same_keys(f"own.{tensor.name}", set(own), saved["own"][tensor.name])
+            _same_keys(tensor.name, set(tensor.state), saved["arrays"][tensor.name])
+            for key, array in tensor.state.items():
+                _fits(f"{tensor.name}: {key}", array, np.asarray(saved["arrays"][tensor.name][key]))
+
+
+def _same_keys(what: str, mine: set[str], theirs: Mapping[str, Any]) -> None:
+    lacks, extra = sorted(mine - set(theirs)), sorted(set(theirs) - mine)
+    if lacks or extra:
+        parts = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has an unknown {', '.join(extra)}"] * bool(extra)
+        raise ValueError(f"state {what}: it {' and '.join(parts)}; both optimizers need the same names and state=")
+
+
+def _fits(label: str, array: Array, given: Array) -> None:
+    if given.shape != array.shape:
+        raise ValueError(f"{label} has shape {given.shape}, expected {array.shape}")
+    if not np.can_cast(given.dtype, array.dtype, "safe"):
+        raise ValueError(f"{label} is {given.dtype}, which {array.dtype} cannot hold exactly")
