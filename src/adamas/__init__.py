@@ -1,12 +1,12 @@
 """Adamas: every Adam, written once as its paper states it, compiled to fused kernels.
 
-    >>> import numpy as np, adamas
-    >>> x = np.array([5.0, -3.0])
-    >>> opt = adamas.Adam(x, lr=0.1)
-    >>> for _ in range(500):
-    ...     step = opt.step(2 * x)  # the gradient of x·x
-    >>> bool(np.abs(x).max() < 1e-3)
-    True
+>>> import numpy as np, adamas
+>>> x = np.array([5.0, -3.0])
+>>> opt = adamas.Adam(x, lr=0.1)
+>>> for _ in range(500):
+...     step = opt.step(2 * x)  # the gradient of x·x
+>>> bool(np.abs(x).max() < 1e-3)
+True
 """
 
 from __future__ import annotations

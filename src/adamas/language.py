@@ -300,7 +300,7 @@ class Hyper:
             raise TypeError(f"{name}: expected {len(self.default)} numbers, got {value!r}")
         for i, x in enumerate(value if many else (value,)):
             label = f"{name}[{i}]" if many else name
-            if isinstance(x, bool) or not isinstance(x, (int, float)) and not hasattr(x, "__float__"):
+            if isinstance(x, bool) or (not isinstance(x, (int, float)) and not hasattr(x, "__float__")):
                 raise TypeError(f"{label}: expected a number, got {x!r}")
             if not self._contains(float(x)):
                 raise ValueError(f"{label}={float(x):g} is outside {self.interval()}")
@@ -464,7 +464,11 @@ class Rule:
         known = set(defaults) | {m.name for m in self.memory}
         self._ask("scalars", self.scalars, known | {"t"})
         start = {m.name: float(call(m.init, defaults) if callable(m.init) else m.init) for m in self.memory}
-        known |= set(call(self.scalars, {**defaults, **start, "t": 1}))
+        computed = set(call(self.scalars, {**defaults, **start, "t": 1}))
+        of_all = sorted(computed & {m.name for m in self.memory if m.scope == "global"})
+        if of_all:
+            raise ValueError(f"rule {self.name}: {of_all[0]} belongs to all tensors; only carry can change it")
+        known |= computed
         if self.size not in known:
             raise ValueError(f"rule {self.name}: size={self.size!r} is neither lr nor one of its scalars")
         known |= {"p", "g"}

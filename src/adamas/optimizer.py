@@ -8,14 +8,12 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, ClassVar
 
-import numpy as np
-
 from adamas import nest, rules
 from adamas.backends import Backend, Tensor
 from adamas.gate import Decision, Gate
-from adamas.language import Complex, Rule, call
+from adamas.language import Rule
 from adamas.plan import Plan, check_apart, check_parameter
-from adamas.state import Choice, State, allocate, choose
+from adamas.state import State, allocate, choose
 
 Params = Any
 Lr = float | Callable[[int], float]
@@ -126,9 +124,7 @@ class Optimizer:
 
     def _build(self, leaves: Mapping[str, Any]) -> None:
         group_of = {name: i for i, group in enumerate(self.param_groups) for name in group["names"]}
-        codecs = [
-            choose(self.rule, self.param_groups[group_of[n]]["state"], n, p.shape) for n, p in leaves.items()
-        ]
+        codecs = [choose(self.rule, self.param_groups[group_of[n]]["state"], n, p.shape) for n, p in leaves.items()]
         for group in self.param_groups:
             if isinstance(group["state"], Mapping | str) or not leaves:
                 choose(self.rule, group["state"] if not leaves else None, "", (1, 1))
@@ -222,8 +218,11 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """State, step counts and hyper-parameters, as copies; a learning-rate schedule is not in it."""
-        groups = [{k: None if callable(v) else v for k, v in group.items()} for group in self.param_groups]
-        return {**self._state.export(), "param_groups": [dict(g, names=list(g["names"])) for g in groups]}
+        groups = [
+            {**{k: None if callable(v) else v for k, v in group.items()}, "names": [*group["names"]]}
+            for group in self.param_groups
+        ]
+        return {**self._state.export(), "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a ``state_dict``: leaves are matched by name, arrays copied, hyper-parameters restored.
@@ -281,7 +280,9 @@ def _documentation(rule: Rule) -> str:
     for name, h in rule.hyper.items():
         kind = f"{len(h.default)} floats" if isinstance(h.default, tuple) else "float"
         schedule = " or callable (step number, from 1) → float" if name == "lr" else ""
-        lines.append(f"{name} : {kind}{schedule}, default {h.default}\n    {h.doc[:1].upper()}{h.doc[1:]}, in {h.interval()}.")
+        lines.append(
+            f"{name} : {kind}{schedule}, default {h.default}\n    {h.doc[:1].upper()}{h.doc[1:]}, in {h.interval()}."
+        )
     slots = ", ".join(f"{s.name} ({s.codec})" for s in rule.slots) or "none"
     return rule.doc.strip() + _DOC.format(hyper="\n".join(lines), slots=slots, codecs=", ".join(CODECS))
 

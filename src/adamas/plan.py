@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,7 +149,9 @@ class Plan:
 
     # ---- a step
 
-    def step(self, grads: Sequence[Any], hyper: Sequence[Mapping[str, float]], signs: Sequence[float], gate: Gate) -> Decision:
+    def step(
+        self, grads: Sequence[Any], hyper: Sequence[Mapping[str, float]], signs: Sequence[float], gate: Gate
+    ) -> Decision:
         """One step with each group's hyper-parameters (as letters) and the sign of its gradients."""
         kind, checked = self.check(grads)
         mine = [group.pick(checked) for group in kind.groups]
@@ -171,40 +174,36 @@ class Plan:
 
     def _rows(self, hyper: Sequence[Mapping[str, float]], signs: Sequence[float], clip: float) -> tuple[Any, Any, Any]:
         """The distinct rows of scalars, the row of each tensor, and each tensor's new persistent scalars."""
-        state, rule = self.state, self.state.rule
-        row_of = np.zeros(len(self.shapes), np.int64)
-        rows: list[dict[str, float]] = []
-        seen: dict[Any, int] = {}
-        persistent = [m.name for m in rule.memory if m.scope == "tensor"]
-        if persistent:
-            keys: list[Any] = list(range(len(row_of)))
+        persistent = [m.name for m in self.state.rule.memory if m.scope == "tensor"]
+        # a tensor's scalars depend on its group and its step count, and on what it alone remembers
+        keys = np.arange(len(self.shapes)) if persistent else self.group_of * (1 << 40) + self.state.t
+        if len(keys) and (keys == keys[0]).all():
+            firsts, row_of = np.zeros(1, np.int64), np.zeros(len(keys), np.int64)
         else:
-            pairs = self.group_of * (1 << 40) + state.t
-            if len(pairs) and (pairs == pairs[0]).all():
-                keys = [0]
-            else:
-                keys = pairs.tolist()
-        for i, key in enumerate(keys):
-            if key not in seen:
-                seen[key] = len(rows)
-                rows.append(self._row(i, hyper, signs, clip))
-            row_of[i] = seen[key]
+            _, firsts, row_of = np.unique(keys, return_index=True, return_inverse=True)
+        rows = [self._row(i, hyper, signs, clip) for i in firsts.tolist()]
         fresh = [{n: row[n] for n in persistent} for row in rows] if persistent else None
         return rows, row_of, fresh
 
-    def _row(self, i: int, hyper: Sequence[Mapping[str, float]], signs: Sequence[float], clip: float) -> dict[str, float]:
+    def _row(
+        self, i: int, hyper: Sequence[Mapping[str, float]], signs: Sequence[float], clip: float
+    ) -> dict[str, float]:
         group, t = int(self.group_of[i]), int(self.state.t[i]) + 1
         known = {**hyper[group], **self.state.shared, **self.state.own[i]}
         computed = call(self.state.rule.scalars, {**known, "t": t})
         return {**known, **computed, FIRST: float(t == 1), GRAD_SCALE: signs[group] * clip}
 
     def _run(
-        self, groups: Sequence[_Group], mine: Sequence[Any], rows: Any, row_of: Any, hyper: Sequence[Mapping[str, float]]
+        self,
+        groups: Sequence[_Group],
+        mine: Sequence[Any],
+        rows: Any,
+        row_of: Any,
+        hyper: Sequence[Mapping[str, float]],
     ) -> dict[str, float]:
         """Drive the launches, all of them up to what is summed over all tensors, then to the end."""
         runs = [
-            group.launch.step(grads, rows, row_of[group.indices])
-            for group, grads in zip(groups, mine, strict=True)
+            group.launch.step(grads, rows, row_of[group.indices]) for group, grads in zip(groups, mine, strict=True)
         ]
         if not self.state.rule.carry:
             for run in runs:
@@ -213,13 +212,13 @@ class Plan:
         shares = [next(run) for run in runs]
         carried = self._carry(groups, shares, hyper[0]) if runs else {}
         for run in runs:
-            try:
+            with suppress(StopIteration):
                 run.send(carried)
-            except StopIteration:
-                pass
         return carried
 
-    def _carry(self, groups: Sequence[_Group], shares: Sequence[Mapping[str, Any]], hyper: Mapping[str, float]) -> dict[str, float]:
+    def _carry(
+        self, groups: Sequence[_Group], shares: Sequence[Mapping[str, Any]], hyper: Mapping[str, float]
+    ) -> dict[str, float]:
         rule = self.state.rule
         assert rule.carry
         totals: dict[str, float] = {}
@@ -277,9 +276,7 @@ def check_parameter(name: str, p: Any) -> None:
 
 def check_apart(names: Sequence[str], arrays: Sequence[Array]) -> None:
     """Raise ValueError if two parameters share memory: one step would change the other."""
-    bounds = sorted(
-        (*np.lib.array_utils.byte_bounds(p), i) for i, p in enumerate(arrays) if p.size
-    )
+    bounds = sorted((*np.lib.array_utils.byte_bounds(p), i) for i, p in enumerate(arrays) if p.size)
     reach, holder = -1, -1
     for start, end, i in bounds:
         if start < reach and np.shares_memory(arrays[holder], arrays[i]):

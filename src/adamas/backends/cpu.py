@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -44,7 +45,8 @@ ONE_THREAD = 200_000
 
 def kind(dtype: Any) -> str:
     """The dtype of an array's real words, by name."""
-    return {"complex64": "float32", "complex128": "float64"}.get(np.dtype(dtype).name, np.dtype(dtype).name)
+    name: str = np.dtype(dtype).name
+    return {"complex64": "float32", "complex128": "float64"}.get(name, name)
 
 
 @cache
@@ -134,11 +136,13 @@ class _Kernel:
     """One compiled program over given tensors: its tables, its buffers, its passes."""
 
     def __init__(self, layout: Layout, name: str, tensors: Sequence[Tensor], codecs: Mapping[str, Codec]) -> None:
-        self.layout, self.tensors = layout, tensors
-        self.module = module(layout, name)
+        self.layout, self.tensors, self.name = layout, tensors, name
         matrices = [matrix_of(codecs, t.p.shape) if layout.matrix else None for t in tensors]
         self.orders = [order_of(codecs, t.p) for t in tensors]
-        cuts = [sums.flat_items(t.p.size) if m is None else sums.matrix_items(m) for t, m in zip(tensors, matrices, strict=True)]
+        cuts = [
+            sums.flat_items(t.p.size) if m is None else sums.matrix_items(m)
+            for t, m in zip(tensors, matrices, strict=True)
+        ]
         self.items = np.cumsum([0, *(len(c) for c in cuts)])
         tensor = np.repeat(np.arange(len(tensors)), np.diff(self.items))
         self.work = np.ascontiguousarray(np.column_stack([tensor, np.concatenate(cuts)]), dtype=np.int64)
@@ -152,6 +156,7 @@ class _Kernel:
                 part = sums.rows_per_part(m)
                 self.table[i, MATRICES : MATRICES + 5] = (*m, min(part, m[1]), sums.parts(m))
             self.strides(i, None)
+        self.module = module(self.layout, name)
         self.pointers = np.zeros((len(tensors), len(layout.pointers)), np.int64)
         self.buffers = self.allocate(matrices)
         self.shares_for, self.scratch = 0, list[Array]()
@@ -187,6 +192,8 @@ class _Kernel:
         item = 0 if g is None else g.itemsize
         row[P_STRIDED] = not _contiguous(shape, p_strides, p.itemsize)
         row[G_STRIDED] = g_strides is not None and not _contiguous(shape, g_strides, item)
+        if not self.layout.strided and (row[P_STRIDED] or row[G_STRIDED]):
+            self.layout = replace(self.layout, strided=True)
         sizes, (ps, gs) = _merge(shape, p_strides, g_strides or p_strides)
         dims = (len(row) - DIMS) // 3
         row[NDIM] = len(sizes)
@@ -241,6 +248,7 @@ class CpuLaunch:
         p_dtype = tensors[0].p.dtype
         traced = program.trace(rule, codecs, p_dtype.kind == "c")
         self.layout = Layout(traced, kind(p_dtype), kind(grad_dtype), arithmetic(p_dtype).name)
+        self.codecs = codecs
         self.kernel = _Kernel(self.layout, rule.name, tensors, codecs)
         self.gate_kernel: _Kernel | None = None
         self.tensors = tensors
@@ -252,13 +260,16 @@ class CpuLaunch:
             for i in grads.odd | kernel.odd:
                 kernel.strides(i, grads.arrays[i] if i in grads.odd else None)
             kernel.odd = grads.odd
+            kernel.module = module(kernel.layout, kernel.name)
         kernel.share()
 
     def gate(self, grads: Grads) -> tuple[Floats, Floats]:
         if self.gate_kernel is None:
             limit = float(np.finfo(self.layout.arithmetic).max)
-            layout = Layout(program.gate(self.layout.program.is_complex, limit), self.layout.p_kind, self.layout.g_kind, "float64")
-            self.gate_kernel = _Kernel(layout, "gate", self.tensors, {})
+            layout = Layout(
+                program.gate(self.layout.program.is_complex, limit), self.layout.p_kind, self.layout.g_kind, "float64"
+            )
+            self.gate_kernel = _Kernel(layout, "gate", self.tensors, self.codecs)
         kernel = self.gate_kernel
         self.place(kernel, grads)
         kernel.run(0, np.zeros((1, 1)), np.zeros(len(self.tensors), np.int64))

@@ -231,6 +231,7 @@ class Layout:
     p_kind: str
     g_kind: str
     arithmetic: str
+    strided: bool = False  # whether some tensor or gradient has gaps; without, there is less to compile
 
     @property
     def matrix(self) -> bool:
@@ -415,7 +416,7 @@ class _Pass:
             j, words = self.layout.pointers.index(array), self.program.arrays[array]
             size = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}[self.layout.kinds[array]] * words
             out(f"{array}_at = pointers[tensor, {j}] + {size} * first")
-            if array in ("p", "g"):
+            if array in ("p", "g") and self.layout.strided:
                 out(f"if layout[tensor, {P_STRIDED if array == 'p' else G_STRIDED}]:")
                 out(f"    {array}_at = scratch + {scratch[array]}")
                 out(f"    gather_{array}(pointers[tensor, {j}], {array}_at, layout, tensor, first, n)")
@@ -430,7 +431,7 @@ class _Pass:
                 out(f"add_rows({values}, scratch + {scratch['row lanes']}, {at}, columns, top, column, n)")
             else:
                 out(f"add_columns({values}, {at}, height, columns, part, parts, top, column, n)")
-        if self.last and "p" in self.program.writes:
+        if self.last and self.layout.strided and "p" in self.program.writes:
             j = self.layout.pointers.index("p")
             out(f"if layout[tensor, {P_STRIDED}]:")
             out(f"    scatter_p(pointers[tensor, {j}], p_at, layout, tensor, first, n)")
@@ -484,6 +485,25 @@ def _commit(layout: Layout, out: _Text) -> None:
         out(f"            store_mean({kept}, i, load_mean({fresh}, i))")
 
 
+def _movers(layout: Layout, out: _Text) -> None:
+    """What copies blocks of strided tensors in and out."""
+    for array, which in (("p", 1), ("g", 2)):
+        if array not in layout.program.arrays:
+            continue
+        word = {"float64": 8, "float32": 4}.get(layout.kinds[array], 2)
+        bits, words = f"bits{8 * word}", layout.program.arrays[array]
+        out(f'read_{array}, keep_{array} = loader("{bits}", "{array}"), storer("{bits}", "{array}")')
+        inside, outside = f"(k + j) * {words} + c", "base + offset + j * stride"
+        gather = f"keep_{array}(block, {inside}, read_{array}({outside}, c))"
+        scatter = f"keep_{array}({outside}, c, read_{array}(block, {inside}))"
+        common = dict(name=array, which=which, words=words, NDIM=NDIM, DIMS=DIMS)
+        doc = "Copy n elements of a strided tensor, from the start-th on, into a block."
+        out(*_MOVE.format(verb="gather", doc=doc, move=gather, **common).splitlines())
+        if array == "p":
+            doc = "Copy a block of n elements into a strided tensor, from the start-th on."
+            out(*_MOVE.format(verb="scatter", doc=doc, move=scatter, **common).splitlines())
+
+
 def generate(layout: Layout) -> tuple[str, dict[str, str]]:
     """The module's text, and the signature of each function to compile."""
     program, kinds = layout.program, layout.kinds
@@ -497,21 +517,8 @@ def generate(layout: Layout) -> tuple[str, dict[str, str]]:
     helpers = {"lane": "float64", "total": "float64"} | dict.fromkeys(("spread", "value", "mean"), layout.arithmetic)
     for name, kind in helpers.items():
         out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
-    for array, which in (("p", 1), ("g", 2)):
-        if array not in program.arrays:
-            continue
-        word = {"float64": 8, "float32": 4}.get(kinds[array], 2)
-        bits, words = f"bits{8 * word}", program.arrays[array]
-        out(f'read_{array}, keep_{array} = loader("{bits}", "{array}"), storer("{bits}", "{array}")')
-        inside, outside = f"(k + j) * {words} + c", "base + offset + j * stride"
-        gather = f"keep_{array}(block, {inside}, read_{array}({outside}, c))"
-        scatter = f"keep_{array}({outside}, c, read_{array}(block, {inside}))"
-        common = dict(name=array, which=which, words=words, NDIM=NDIM, DIMS=DIMS)
-        doc = "Copy n elements of a strided tensor, from the start-th on, into a block."
-        out(*_MOVE.format(verb="gather", doc=doc, move=gather, **common).splitlines())
-        if array == "p":
-            doc = "Copy a block of n elements into a strided tensor, from the start-th on."
-            out(*_MOVE.format(verb="scatter", doc=doc, move=scatter, **common).splitlines())
+    if layout.strided:
+        _movers(layout, out)
     out(*_FOLD.splitlines())
     if layout.matrix:
         out(*(_EXPAND + _ROW_SUMS.format(ROW_LANES=sums.ROW_LANES) + _COLUMN_SUMS).splitlines())

@@ -31,7 +31,7 @@ def _unsafe(path: Path) -> str | None:
         return None
     for i, folder in enumerate((path, *path.parents)):
         info = folder.stat()
-        if info.st_uid not in (os.geteuid(), 0) or i == 0 and info.st_uid != os.geteuid():
+        if info.st_uid not in (os.geteuid(), 0) or (i == 0 and info.st_uid != os.geteuid()):
             return f"{folder} belongs to another user (uid {info.st_uid})"
         shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         if shared and (i == 0 or not info.st_mode & stat.S_ISVTX):

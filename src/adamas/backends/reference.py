@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from adamas import sums
-from adamas.backends import Array, Floats, Grads, Ints, Steps, Tensor, arithmetic, matrix_of
+from adamas.backends import Array, Floats, Grads, Ints, Steps, Tensor, arithmetic, matrix_of, order_of
 from adamas.codecs import Codec, Matrix, Projecting
 from adamas.language import Complex, Measure, Rule, Word, call
 
@@ -45,7 +45,7 @@ class Value(Word):
             op, xs[1] = "mul", 1 / xs[1]
         elements = [x.dtype for x in xs if isinstance(x, np.ndarray) and x.dtype != bool]
         if elements:
-            xs = [x if isinstance(x, np.ndarray) or isinstance(x, np.bool) else elements[0].type(x) for x in xs]
+            xs = [x if isinstance(x, (np.ndarray, np.bool)) else elements[0].type(x) for x in xs]
         result = _OPS[op](*xs)
         out = Value.__new__(Value)
         out.x = result if any(isinstance(x, np.ndarray) for x in xs) else result[()]
@@ -125,6 +125,7 @@ class ReferenceLaunch:
     def gate(self, grads: Grads) -> tuple[Floats, Floats]:
         square, bad = np.zeros(len(self.tensors)), np.zeros(len(self.tensors))
         for i, (tensor, g) in enumerate(zip(self.tensors, grads.arrays, strict=True)):
+            g = g.transpose(order_of(self.codecs, tensor.p))
             words = [w.astype(np.float64) for w in _real_words(np.ascontiguousarray(g).ravel())]
             g2 = words[0] * words[0] if len(words) == 1 else words[0] * words[0] + words[1] * words[1]
             limit = float(np.finfo(arithmetic(tensor.p.dtype)).max)
@@ -159,20 +160,23 @@ class _Step:
     def __init__(self, launch: ReferenceLaunch, tensor: Tensor, g: Array, scalars: Mapping[str, float]) -> None:
         self.rule, self.codecs, self.tensor, self.dtype = launch.rule, launch.codecs, tensor, launch.dtype
         self.matrix = matrix_of(launch.codecs, tensor.p.shape)
+        self.order = order_of(launch.codecs, tensor.p)
         self.env: dict[str, Any] = {name: Value(x) for name, x in scalars.items()}
         self.env |= {"p": self.word(tensor.p), "g": self.word(g) * self.env["grad_scale"]}
         self.partial: dict[str, float] = {}
         self.stored: dict[str, Any] = {}
 
     def word(self, x: Array) -> Any:
-        """An element array in the arithmetic dtype: flat, or (matrices, rows, columns)."""
-        x = np.ascontiguousarray(x).reshape(self.matrix or -1)
+        """An element array in the arithmetic dtype: flat as it lies in memory, or (matrices, rows, columns)."""
+        x = np.ascontiguousarray(x.transpose(self.order)).reshape(self.matrix or -1)
         words = [Value(w.astype(self.dtype)) for w in _real_words(x)]
         return words[0] if len(words) == 1 else Complex(*words)
 
     def measure(self, m: Measure) -> None:
         x = call(m.of, self.env).x
-        x = np.broadcast_to(x, self.env["p"].re.x.shape if isinstance(self.env["p"], Complex) else self.env["p"].x.shape)
+        x = np.broadcast_to(
+            x, self.env["p"].re.x.shape if isinstance(self.env["p"], Complex) else self.env["p"].x.shape
+        )
         value = total(np.where(np.isfinite(x), x, 0).astype(np.float64), self.matrix)
         if m.mean:
             value = float(np.float64(value) / np.float64(self.tensor.p.size))
@@ -249,6 +253,7 @@ class _Step:
             self.store(target.real, value.re)
             self.store(target.imag, value.im)
         elif isinstance(value, Value):
+            target = target.transpose(self.order)
             target[...] = np.broadcast_to(value.x, self.matrix or (target.size,)).reshape(target.shape)
         else:
             target[...] = value.reshape(target.shape)

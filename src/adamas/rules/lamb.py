@@ -1,7 +1,7 @@
 """LAMB (You et al., 2020, arXiv:1904.00962, Algorithm 2, φ the identity).
 
-    u ← m̂ / (√v̂ + ε) + wd · p
-    p ← p − lr · (‖p‖ / ‖u‖) · u          for each tensor; the ratio is 1 where either norm is 0
+u ← m̂ / (√v̂ + ε) + wd · p
+p ← p − lr · (‖p‖ / ‖u‖) · u          for each tensor; the ratio is 1 where either norm is 0
 """
 
 from adamas.language import Measure, Stage, abs2, decoupled, sqrt, where

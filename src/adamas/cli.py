@@ -1,0 +1,239 @@
+"""The command line: ``adamas run``, ``rules``, ``kernel``, ``doctor``. What a command needs, it imports itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+try:
+    import typer
+except ModuleNotFoundError as missing:  # installed without the extra
+    raise SystemExit(f"adamas: {missing.name} is missing; pip install 'adamas[run]' brings the command line") from None
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from adamas.runner import Job, Options, Outcome
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _fail(message: object, code: int) -> NoReturn:
+    typer.echo(f"adamas: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import adamas
+
+        typer.echo(f"adamas {adamas.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Adam, complete: train a task, look at the rules and their kernels, check this computer."""
+
+
+# ------------------------------------------------------------------------------------------- run
+
+
+@app.command()
+def run(
+    task: Annotated[str, typer.Argument(help="What to train, such as digits-mlp.")],
+    rule: Annotated[str | None, typer.Option(help="Optimizer; `adamas rules` lists them.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate at its peak.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="constant, inverse-sqrt, cosine or linear.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Times that all examples are seen.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in a mini-batch.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of starting values, order of examples and dropout.")] = None,
+    state: Annotated[str | None, typer.Option(help="How the optimizer's state is kept, such as float32.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="As the rule says; see `adamas rules RULE`.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of a step.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New folder for the results [runs/TASK-RULE-TIME].")] = None,
+) -> None:
+    """Train a task and write a report, plots and metrics. The task chooses what is not given."""
+    try:
+        from adamas import runner, set_num_threads
+
+        set_num_threads(threads)
+        options = runner.choose(
+            task, rule, lr=lr, schedule=schedule, epochs=epochs, batch_size=batch_size, seed=seed, state=state,
+            weight_decay=weight_decay,
+        )  # fmt: skip
+        job = runner.Job(options)
+    except ModuleNotFoundError as error:
+        _fail(f"{error.name} is missing; pip install 'adamas[run]' brings what `run` needs", 1)
+    except (TypeError, ValueError) as error:
+        _fail(error, 2)
+    try:
+        outcome = _train(job, out or runner.default_folder(options))
+    except OSError as error:
+        _fail(f"nothing was written: {error}", 1)
+    _tell(outcome, options)
+
+
+def _train(job: Job, out: Path) -> Outcome:
+    """Run the job beside a progress bar that shows the latest validation metrics."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[news]}"))
+    with Progress(*columns, TimeRemainingColumn(), console=_console()) as progress:
+        bar = progress.add_task(job.task.name, total=job.steps, news="")
+
+        def watch(line: Mapping[str, Any]) -> None:
+            progress.update(bar, completed=line["step"])
+            if line["kind"] == "epoch":
+                progress.update(bar, news=_news(line["metrics"]))
+
+        return job.run(out, watch)
+
+
+def _news(metrics: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The metrics of the examples that the model was not trained on."""
+    from adamas.report import shown
+
+    split, values = list(metrics.items())[-1]
+    return f"{split} " + ", ".join(f"{name} {shown(name, value)}" for name, value in values.items())
+
+
+def _tell(outcome: Outcome, options: Options) -> None:
+    """The end of a run in words; the exit code is 0 only for a finished one."""
+    typer.echo(f"{options.task} with {options.rule}: {_news(outcome.metrics)}")
+    typer.echo(f"Report: {outcome.folder / 'report.html'}")
+    if outcome.status != "finished":
+        _fail(outcome.status, 1)
+
+
+# ------------------------------------------------------------------------------- rules and kernels
+
+
+@app.command()
+def rules(rule: Annotated[str | None, typer.Argument(help="Show one rule's equations and options.")] = None) -> None:
+    """List the optimizers, or explain one."""
+    from adamas.rules import get
+
+    if rule is None:
+        _list_rules()
+        return
+    try:
+        chosen = get(rule)
+    except ValueError as error:
+        _fail(error, 2)
+    typer.echo(f"{chosen.doc.strip()}\n\nadamas.{chosen.title}(params, …)")
+    for name, hyper in chosen.hyper.items():
+        typer.echo(f"    {name} = {hyper.default}, in {hyper.interval()}: {hyper.doc}")
+
+
+def _list_rules() -> None:
+    from rich.table import Table
+
+    from adamas import doctor
+    from adamas.rules import REGISTRY
+
+    table = Table("rule", "class", "source", "slots", box=None, pad_edge=False)
+    for heading in ("state bytes", "passes", "bytes moved"):
+        table.add_column(heading, justify="right")
+    for name, rule in REGISTRY.items():
+        slots = ", ".join(s.name if s.codec == "float32" else f"{s.name} ({s.codec})" for s in rule.slots)
+        passes, moved = doctor.program(rule).passes, doctor.bytes_moved(rule)
+        table.add_row(name, rule.title, _source(rule.doc), slots, doctor.state_bytes(rule), str(passes), str(moved))
+    _console().print(table)
+    typer.echo("\nState, passes over the memory and bytes moved by a step are per parameter, all in float32.")
+
+
+def _source(doc: str) -> str:
+    """Authors, year and paper, which a rule's first line gives in brackets."""
+    return doc.split("(", 1)[-1].split(")", 1)[0]
+
+
+@app.command()
+def kernel(
+    rule: Annotated[str, typer.Argument(help="Optimizer; `adamas rules` lists them.")],
+    state: Annotated[str | None, typer.Option(help="How the state is kept, such as float32.")] = None,
+    dtype: Annotated[str, typer.Option(help="Of the parameters.")] = "float32",
+    grad_dtype: Annotated[str | None, typer.Option(help="Of the gradients [that of the parameters].")] = None,
+) -> None:
+    """Print the source of a rule's compiled kernels for the CPU."""
+    from adamas.backends.cpu import source
+    from adamas.rules import get
+    from adamas.state import choose
+
+    try:
+        chosen = get(rule)
+        codecs = choose(chosen, state, "params", (1, 1))
+        text = source(chosen, codecs, _dtype(dtype), _dtype(grad_dtype or dtype))
+    except ValueError as error:
+        _fail(error, 2)
+    if sys.stdout.isatty():
+        from rich.syntax import Syntax
+
+        _console().print(Syntax(text, "python", background_color="default"))
+    else:
+        typer.echo(text, nl=False)
+
+
+def _dtype(name: str) -> Any:
+    """A parameter dtype by its name; raises ValueError with the nearest."""
+    import ml_dtypes
+    import numpy as np
+
+    from adamas.nest import nearest
+    from adamas.plan import DTYPES
+
+    if name not in DTYPES:
+        raise ValueError(f"unknown dtype {name!r}{nearest(name, DTYPES)}")
+    return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
+
+
+# ---------------------------------------------------------------------------------------- doctor
+
+
+@app.command()
+def doctor() -> None:
+    """Show what this computer offers, time a step, and test every rule against the reference."""
+    from adamas import doctor as medic
+    from adamas.rules import REGISTRY
+
+    console = _console()
+    folder, usable = medic.cache()
+    found = medic.versions("numpy", "numba", "llvmlite", "ml_dtypes")
+    machine = medic.machine()
+    _line("versions", ", ".join(f"{name} {version}" for name, version in found.items()))
+    _line("computer", f"{machine['processor']}, {machine['system']}")
+    _line("threads", f"{machine['threads']} ({medic.limits()})")
+    _line("kernels", f"{folder} ({usable})")
+    with console.status("timing AdamW"):
+        memory, step = medic.bandwidth(REGISTRY["adamw"])
+    _line("memory", f"{memory / 1e9:.1f} GB/s, adding one large array to another")
+    _line("AdamW", f"{step / 1e9:.1f} GB/s over {medic.SIZE:,} float32 parameters, {step / memory:.0%} of the above")
+    ill = []
+    for name, rule in REGISTRY.items():
+        with console.status(f"testing {name}"):
+            finding = medic.check(rule)
+        _line(name, finding or "equals the reference in every bit")
+        ill += [name] if finding else []
+    if ill:
+        _fail(f"{', '.join(ill)} cannot be trusted on this computer; please report the lines above", 1)
+    typer.echo("All is well.")
+
+
+def _line(what: str, text: str) -> None:
+    typer.echo(f"{what:10} {text}")
+
+
+if __name__ == "__main__":
+    app()

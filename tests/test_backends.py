@@ -1,0 +1,98 @@
+"""The compiled kernels against the reference, in every bit; the reference in float32 against itself in float64."""
+
+from __future__ import annotations
+
+import cases
+import numpy as np
+import pytest
+
+import adamas
+from adamas.backends.reference import Reference
+
+STEPS = 4
+
+
+def run(rule: str, codec: str, p: str, g: str, backend: object, **options: object) -> tuple[list, dict]:
+    shapes = cases.shapes_of(codec)
+    params = cases.arrays(shapes, p, seed=1, spread=0.5)
+    if any(name == "weight_decay" for name in adamas.rules.get(rule).hyper):
+        options = {"weight_decay": 0.1, **options}
+    opt = adamas.optimizer_class(rule)(params, state=codec, backend=backend, **options)
+    for t in range(STEPS):
+        opt.step(cases.arrays(shapes, g, seed=10 + t, spread=1.0))
+    return params, opt.state_dict()
+
+
+@pytest.mark.parametrize(("rule", "codec", "p", "g"), cases.cases())
+def test_kernels_equal_the_reference_in_every_bit(rule: str, codec: str, p: str, g: str) -> None:
+    ours, state = run(rule, codec, p, g, "cpu")
+    oracle, expected = run(rule, codec, p, g, "reference")
+    for a, b in zip(ours, oracle, strict=True):
+        assert cases.same_bits(a, b), f"parameters of shape {a.shape} differ"
+    assert cases.same_state(state, expected)
+
+
+@pytest.mark.parametrize("rule", cases.rule_names())
+def test_clipping_and_maximize_are_the_same_in_both(rule: str) -> None:
+    options = {"max_grad_norm": 1.0, "maximize": True, "nonfinite": "skip"}
+    ours, state = run(rule, "float32", "float32", "float32", "cpu", **options)
+    oracle, expected = run(rule, "float32", "float32", "float32", "reference", **options)
+    assert all(cases.same_bits(a, b) for a, b in zip(ours, oracle, strict=True))
+    assert cases.same_state(state, expected)
+
+
+@pytest.mark.parametrize("rule", cases.rule_names())
+def test_float32_stays_close_to_float64(rule: str) -> None:
+    start = cases.arrays([(64, 33)], "float32", seed=2, spread=0)[0]
+    single, double = start.copy(), start.copy()
+    a = adamas.optimizer_class(rule)(single)
+    b = adamas.optimizer_class(rule)(double, backend=Reference(np.float64))
+    for t in range(20):
+        g = cases.arrays([(64, 33)], "float32", seed=50 + t, spread=0)[0]
+        a.step(g)
+        b.step(g)
+    moved = np.abs(double - start).max()
+    assert moved > 0
+    assert np.abs(single - double).max() < 2e-4 * moved + 4 * np.finfo(np.float32).eps * np.abs(start).max()
+
+
+@pytest.mark.parametrize("rule", cases.rule_names())
+def test_every_rule_descends(rule: str) -> None:
+    """|x|² from a start of ones; ascends under maximize. A flipped sign fails both."""
+    options = {"d0": 0.1} if rule == "prodigy" else {"lr": 0.05}
+    down, up = np.ones((4, 3)), np.ones((4, 3))
+    for x, maximize in ((down, False), (up, True)):
+        opt = adamas.optimizer_class(rule)(x, maximize=maximize, **options)
+        for _ in range(20):
+            opt.step(2 * x)
+    assert (down**2).sum() < 0.9 * 12
+    assert (up**2).sum() > 1.1 * 12
+
+
+LAYOUTS = {
+    "fortran": lambda a: np.asfortranarray(a),
+    "axes swapped": lambda a: np.ascontiguousarray(a.swapaxes(0, 1)).swapaxes(0, 1),
+    "every second": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "backwards": lambda a: a[::-1].copy()[::-1],
+}
+
+
+@pytest.mark.parametrize("g_layout", LAYOUTS)
+@pytest.mark.parametrize("p_layout", LAYOUTS)
+@pytest.mark.parametrize(("rule", "codec"), [("lamb", "float32"), ("adafactor", "factored"), ("adam", "mean")])
+def test_memory_layout_is_the_users_own_affair(rule: str, codec: str, p_layout: str, g_layout: str) -> None:
+    shapes = [(30, 41), (5, 6, 7)]
+    ours, oracle = ([LAYOUTS[p_layout](a) for a in cases.arrays(shapes, "float32", seed=1)] for _ in range(2))
+    plain = cases.arrays(shapes, "float32", seed=1)
+    opts = [
+        adamas.optimizer_class(rule)(p, state=codec, backend=b, max_grad_norm=1.0)
+        for p, b in ((ours, "cpu"), (oracle, "reference"), (plain, "cpu"))
+    ]
+    for t in range(3):
+        grads = cases.arrays(shapes, "float32", seed=t)
+        for opt in opts:
+            opt.step([LAYOUTS[g_layout](g) for g in grads])
+    for a, b, c in zip(ours, oracle, plain, strict=True):
+        assert cases.same_bits(a, b)
+        np.testing.assert_allclose(a, c, rtol=1e-5)  # norms are summed in another order
+    assert cases.same_state(opts[0].state_dict(), opts[1].state_dict())
