@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ except ModuleNotFoundError as missing:  # installed without the extra
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from adamas.runner import Job, Options, Outcome
+    from adamas.runner import Job, Outcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -79,18 +80,23 @@ def run(
         _fail(f"{error.name} is missing; pip install 'adamas[run]' brings what `run` needs", 1)
     except (TypeError, ValueError) as error:
         _fail(error, 2)
+    out = out or runner.default_folder(options)
     try:
-        outcome = _train(job, out or runner.default_folder(options))
+        with runner.appearing(out) as folder:
+            outcome = _train(job, folder)
     except OSError as error:
-        _fail(f"nothing was written: {error}", 1)
-    _tell(outcome, options)
+        _fail(f"{error}; nothing was written", 1)
+    typer.echo(f"{options.task} with {options.rule}: {_news(outcome.metrics)}")
+    typer.echo(f"Report: {out / 'report.html'}")
+    if outcome.status != "finished":
+        _fail(outcome.status, 1)
 
 
-def _train(job: Job, out: Path) -> Outcome:
-    """Run the job beside a progress bar that shows the latest validation metrics."""
+def _train(job: Job, folder: Path) -> Outcome:
+    """Run the job beside a progress bar that shows the latest metrics."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[news]}"))
+    columns = ("{task.description}", BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[news]}"))
     with Progress(*columns, TimeRemainingColumn(), console=_console()) as progress:
         bar = progress.add_task(job.task.name, total=job.steps, news="")
 
@@ -99,7 +105,7 @@ def _train(job: Job, out: Path) -> Outcome:
             if line["kind"] == "epoch":
                 progress.update(bar, news=_news(line["metrics"]))
 
-        return job.run(out, watch)
+        return job.run(folder, watch)
 
 
 def _news(metrics: Mapping[str, Mapping[str, float | None]]) -> str:
@@ -108,14 +114,6 @@ def _news(metrics: Mapping[str, Mapping[str, float | None]]) -> str:
 
     split, values = list(metrics.items())[-1]
     return f"{split} " + ", ".join(f"{name} {shown(name, value)}" for name, value in values.items())
-
-
-def _tell(outcome: Outcome, options: Options) -> None:
-    """The end of a run in words; the exit code is 0 only for a finished one."""
-    typer.echo(f"{options.task} with {options.rule}: {_news(outcome.metrics)}")
-    typer.echo(f"Report: {outcome.folder / 'report.html'}")
-    if outcome.status != "finished":
-        _fail(outcome.status, 1)
 
 
 # ------------------------------------------------------------------------------- rules and kernels
@@ -144,11 +142,13 @@ def _list_rules() -> None:
     from adamas import doctor
     from adamas.rules import REGISTRY
 
-    table = Table("rule", "class", "source", "slots", box=None, pad_edge=False)
-    for heading in ("state bytes", "passes", "bytes moved"):
-        table.add_column(heading, justify="right")
+    table = Table("rule", "class", box=None, pad_edge=False)
+    table.add_column("source", width=16)
+    table.add_column("slots")
+    for heading in ("state\nbytes", "passes", "bytes\nmoved"):
+        table.add_column(heading, justify="right", max_width=11)
     for name, rule in REGISTRY.items():
-        slots = ", ".join(s.name if s.codec == "float32" else f"{s.name} ({s.codec})" for s in rule.slots)
+        slots = ", ".join(s.name for s in rule.slots)
         passes, moved = doctor.program(rule).passes, doctor.bytes_moved(rule)
         table.add_row(name, rule.title, _source(rule.doc), slots, doctor.state_bytes(rule), str(passes), str(moved))
     _console().print(table)
@@ -157,7 +157,8 @@ def _list_rules() -> None:
 
 def _source(doc: str) -> str:
     """Authors, year and paper, which a rule's first line gives in brackets."""
-    return doc.split("(", 1)[-1].split(")", 1)[0]
+    found = re.search(r"\((.*?arXiv:[\d.]+)", doc)
+    return found[1] if found else ""
 
 
 @app.command()
@@ -209,13 +210,15 @@ def doctor() -> None:
     from adamas.rules import REGISTRY
 
     console = _console()
-    folder, usable = medic.cache()
     found = medic.versions("numpy", "numba", "llvmlite", "ml_dtypes")
     machine = medic.machine()
     _line("versions", ", ".join(f"{name} {version}" for name, version in found.items()))
     _line("computer", f"{machine['processor']}, {machine['system']}")
     _line("threads", f"{machine['threads']} ({medic.limits()})")
-    _line("kernels", f"{folder} ({usable})")
+    try:
+        _line("kernels", medic.cache())
+    except PermissionError as error:
+        _fail(f"no kernel can be compiled: {error}", 1)
     with console.status("timing AdamW"):
         memory, step = medic.bandwidth(REGISTRY["adamw"])
     _line("memory", f"{memory / 1e9:.1f} GB/s, adding one large array to another")

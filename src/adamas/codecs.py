@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adamas.language import where
-
 #: (matrices, rows, columns): how a tensor is seen by the sums over rows and columns.
 Matrix = tuple[int, int, int]
 
@@ -34,7 +32,8 @@ class Storing(Codec):
 class Projecting(Codec):
     """Means over parts of a matrix.
 
-    means: which of "row", "column", "matrix" are kept, in the arithmetic dtype.
+    means: what is kept, in the arithmetic dtype: "row" and "column" means, and "share", a row's mean over that of
+        its matrix (0 where that is 0).
     decode: an elementwise expression of those means.
     matrix: shape → (matrices, rows, columns), or None where the codec cannot hold that shape.
     shapes: shape → the shape of each kept array.
@@ -57,23 +56,20 @@ def _neurons(shape: tuple[int, ...]) -> Matrix | None:
     return (1, rows, math.prod(shape[1:] if len(shape) >= 2 else shape))
 
 
-def _product(row: Any, column: Any, matrix: Any) -> Any:
-    return where(matrix > 0.0, row * column / matrix, 0.0)
-
-
 #: Every codec by its name.
 CODECS: dict[str, Codec] = {
     codec.name: codec
     for codec in (
         Storing("float32", "4"),
         Projecting(
-            # Row mean × column mean / mean of the last two dimensions, as Adafactor (arXiv:1804.04235)
+            # Row mean × column mean / mean of the last two dimensions, as Adafactor (arXiv:1804.04235). To keep
+            # the quotient of the first and the last spares a division for each element and pass.
             name="factored",
             bytes_doc="4/columns + 4/rows",
-            means=("row", "column", "matrix"),
-            decode=_product,
+            means=("share", "column"),
+            decode=lambda share, column: share * column,
             matrix=_trailing,
-            shapes=lambda shape: {"row": shape[:-1], "column": shape[:-2] + shape[-1:], "matrix": shape[:-2]},
+            shapes=lambda shape: {"share": shape[:-1], "column": shape[:-2] + shape[-1:]},
             needs="at least two dimensions",
         ),
         Projecting(

@@ -69,16 +69,13 @@ def limits() -> str:
     return f"{os.cpu_count()} CPUs, {affinity} for this process, {allowed}"
 
 
-def cache() -> tuple[Path, str]:
-    """The folder of compiled kernels, and "usable" or why it is not."""
+def cache() -> str:
+    """The folder of compiled kernels and whether it is usable; raises PermissionError where it is refused."""
     folder = kernel_cache.folder()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            usable = kernel_cache._usable(folder)
-        except PermissionError as error:
-            return folder, f"refused: {error}"
-    return folder, "usable" if usable else "; ".join(str(w.message) for w in caught) or "not usable"
+        usable = kernel_cache._usable(folder)
+    return f"{folder} is usable" if usable else "; ".join(str(w.message) for w in caught) or f"{folder} is not usable"
 
 
 # ------------------------------------------------------------------------------------- the speed
@@ -133,7 +130,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def check(rule: Rule) -> str:
-    """ "" if the compiled kernels equal the reference in every bit of parameters and state, else what differs."""
+    """In which parameters and state the compiled kernels differ from the reference; empty if in no bit."""
     try:
         ours, reference = (_arrays(rule, backend) for backend in ("cpu", "reference"))
     except Exception as error:  # whatever it is, the other rules are still to be tested

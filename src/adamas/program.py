@@ -19,7 +19,7 @@ GRAD_SCALE, FIRST = "grad_scale", "first"
 
 @dataclass(frozen=True)
 class Sum:
-    """One reduction: ``scope`` is "tensor", "global", "row", "column" or "matrix"."""
+    """One reduction: ``scope`` is "tensor", "global", "row", "column" or "share"."""
 
     name: str
     scope: str

@@ -69,22 +69,20 @@ def shown(metric: str, value: float | None) -> str:
 
 @dataclass(frozen=True)
 class Plot:
-    """A chart, the name of its file, and what a stranger needs to read it."""
+    """A chart in Vega-Lite, the name of its file, and what a stranger needs to read it."""
 
     name: str
     title: str
     caption: str
-    chart: alt.LayerChart
+    chart: dict[str, Any]
 
 
 def plots(record: Record) -> list[Plot]:
-    """Every plot of the report."""
-    found = [_metric(record, metric) for metric in record.metrics]
-    if record.steps:
-        found.append(_update_sizes(record))
+    """Every plot of the report that has a point to show."""
+    found = [*(_metric(record, metric) for metric in record.metrics), _update_sizes(record)]
     if len({line["lr"] for line in record.steps}) > 1:
         found.append(_learning_rate(record))
-    return found
+    return [plot for plot in found if any(plot.chart["datasets"].values())]
 
 
 CAPTIONS = {
@@ -122,7 +120,7 @@ def _learning_rate(record: Record) -> Plot:
     return Plot("learning-rate", "Learning rate", caption, _chart(curves, "rate", "~g", log=False))
 
 
-def _chart(curves: Mapping[str, Curve], field: str, form: str, log: bool) -> alt.LayerChart:
+def _chart(curves: Mapping[str, Curve], field: str, form: str, log: bool) -> dict[str, Any]:
     """Lines over the epochs with a tooltip at the nearest point, and zoom. A log axis leaves out what is not > 0."""
     rows = [
         {"curve": name, "epoch": round(epoch, 2), field: float(f"{y:.4g}")}
@@ -135,7 +133,7 @@ def _chart(curves: Mapping[str, Curve], field: str, form: str, log: bool) -> alt
     near = alt.selection_point(nearest=True, on="pointermove", clear="pointerout", fields=["epoch"], empty=False)
     # the wheel alone scrolls the page
     zoom = alt.selection_interval(bind="scales", zoom="wheel![event.ctrlKey || event.shiftKey]")
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(alt.InlineData(rows)).encode(
         x=alt.X("epoch:Q", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=6)),
         y=alt.Y(f"{field}:Q", title=None, scale=scale, axis=alt.Axis(format=form, tickCount=5)),
         color=_colour(list(curves)),
@@ -145,7 +143,7 @@ def _chart(curves: Mapping[str, Curve], field: str, form: str, log: bool) -> alt
     # the row itself as tooltip: Vega-Lite 6 loses the name of the curve where one is spelled out
     dots = base.mark_point(filled=True, size=60, clip=True, tooltip=alt.TooltipContent("data"))
     dots = dots.encode(opacity=alt.condition(near, alt.value(1), alt.value(0)))
-    return alt.layer(lines.add_params(zoom), dots.add_params(near)).properties(width="container", height=260)
+    return alt.layer(lines.add_params(zoom), dots.add_params(near)).properties(width="container", height=260).to_dict()
 
 
 def _colour(names: Sequence[str]) -> alt.Color:
@@ -180,9 +178,9 @@ STYLE = {
 
 
 def _png(plot: Plot) -> bytes:
-    spec = plot.chart.properties(width=640, height=360, title=plot.title).to_dict()
+    chart = plot.chart | {"width": 640, "height": 360, "title": plot.title}
     config = STYLE | {"background": "white"}
-    return vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, config=config, scale=2)
+    return vl_convert.vegalite_to_png(chart, vl_version=VEGA_LITE, config=config, scale=2)
 
 
 # ------------------------------------------------------------------------------------------- page
@@ -229,7 +227,7 @@ def settings(record: Record) -> Iterator[tuple[str, str]]:
 
 def page(record: Record, drawn: Sequence[Plot]) -> str:
     """The report; whatever comes from the run is escaped by the template."""
-    script = vl_convert.javascript_bundle(vl_version=VEGA_LITE).replace("</script", "<\\/script")
+    script = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg, unused-ignore]
     return (
         Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         .from_string(_PAGE)
@@ -238,11 +236,11 @@ def page(record: Record, drawn: Sequence[Plot]) -> str:
             warnings=warnings(record),
             numbers=list(numbers(record)),
             plots=drawn,
-            charts={plot.name: plot.chart.to_dict() for plot in drawn},
+            charts={plot.name: plot.chart for plot in drawn},
             style=STYLE,
             settings=list(settings(record)),
             tensors=list(tensors(record)),
-            script=script,
+            script=script.replace("</script", "<\\/script"),
         )
     )
 
@@ -284,12 +282,12 @@ p { margin: .4rem 0; }
 .numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: .7rem; margin: 1.2rem 0; }
 .numbers div { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .7rem; }
 .numbers b { display: block; font-size: 1.4rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
-.numbers span { font-size: .85rem; }
+.numbers span { display: block; font-size: .8rem; }
 figure { margin: 0; }
 figcaption { font-size: .9rem; margin-top: .3rem; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 0 2rem; }
 .plots > * { min-width: 0; }
-.chart { width: 100%; min-height: 300px; }
+.chart { width: 100%; min-height: 300px; touch-action: pan-y; }
 .vega-embed { width: 100%; }
 body #vg-tooltip-element { color: var(--text); background: var(--card); border-color: var(--line);
   font-family: inherit; }
@@ -329,7 +327,7 @@ pre { background: var(--card); border: 1px solid var(--line); border-radius: .5r
 {% endfor %}
 </section>
 <p class="soft">An epoch is one pass over all training examples. Point at a curve for its values; drag to move; \
-Ctrl and the wheel, or a pinch, zooms; a double click resets.</p>
+Ctrl and the wheel, or a pinch on a touchpad, zooms; a double click resets.</p>
 <section>
 <h2>What ran</h2>
 <table>
@@ -342,7 +340,8 @@ Ctrl and the wheel, or a pinch, zooms; a double click resets.</p>
 <tr><th scope="col">name</th><th scope="col">shape</th><th scope="col" class="right">parameters</th>\
 <th scope="col" class="right">last update</th></tr>
 {% for name, shape, size, update in tensors %}
-<tr><td>{{ name }}</td><td class="shape">{{ shape }}</td><td class="right">{{ size }}</td><td class="right">{{ update }}</td></tr>
+<tr><td>{{ name }}</td><td class="shape">{{ shape }}</td><td class="right">{{ size }}</td>\
+<td class="right">{{ update }}</td></tr>
 {% endfor %}
 </table>
 <h2>Where it ran</h2>
@@ -351,7 +350,8 @@ Ctrl and the wheel, or a pinch, zooms; a double click resets.</p>
 <tr><th scope="row">{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}
 <tr><th scope="row">versions</th><td>\
-{% for name, version in config.versions.items() %}{{ name }} {{ version }}{{ ", " if not loop.last }}{% endfor %}</td></tr>
+{% for name, version in config.versions.items() %}{{ name }} {{ version }}{{ ", " if not loop.last }}{% endfor %}
+</td></tr>
 </table>
 <h2>Run it again</h2>
 <pre>{% for word in config.command.split(" ") %}<span>{{ word }}</span> {% endfor %}</pre>

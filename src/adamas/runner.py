@@ -85,9 +85,8 @@ def command(options: Options) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left: its folder, the last metrics by split, and "finished" or the sentence that says why not."""
+    """The last metrics by split, and "finished" or the words that say why not."""
 
-    folder: Path
     metrics: Mapping[str, Mapping[str, float | None]]
     status: str
 
@@ -112,14 +111,14 @@ class Job:
     def config(self) -> dict[str, Any]:
         """All that is needed to understand the run and to repeat it."""
         group = self.optimizer.param_groups[0]
-        hyper = {name: group[name] for name in self.rule.hyper} | {"lr": self.options.lr}
+        hyper = {name: _plain(group[name]) for name in self.rule.hyper if name != "lr"}
         return {
             "command": command(self.options),
             "task": self.task.name,
             "about": self.task.doc,
             "rule": {"name": self.rule.name, "title": self.rule.title, "about": self.rule.doc.split("\n")[0]},
             "options": dataclasses.asdict(self.options),
-            "hyper": hyper,
+            "hyper": {"lr": self.options.lr, **hyper},
             "examples": {name: len(arrays[0]) for name, arrays in self.data.items()},
             "tensors": {name: list(p.shape) for name, p in self.params.items()},
             "state_per_parameter": self.optimizer.memory()["state_per_parameter"],
@@ -129,24 +128,23 @@ class Job:
             "versions": doctor.versions("numpy", "numba", "scikit-learn"),
         }
 
-    def run(self, out: Path, watch: Callable[[Line], None] = lambda line: None) -> Outcome:
-        """Train, and leave the folder; ``watch`` is shown every line of the metrics. Raises OSError early."""
-        with _appearing(out) as folder:
-            (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n", encoding="utf-8")
-            with (folder / "metrics.jsonl").open("w", encoding="utf-8") as file:
+    def run(self, folder: Path, watch: Callable[[Line], None] = lambda line: None) -> Outcome:
+        """Train, and write everything into the folder; ``watch`` is shown every line of the metrics."""
+        (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n", encoding="utf-8")
+        with (folder / "metrics.jsonl").open("w", encoding="utf-8") as file:
 
-                def log(line: Line) -> None:
-                    file.write(json.dumps(line, allow_nan=False) + "\n")
-                    watch(line)
+            def log(line: Line) -> None:
+                file.write(json.dumps(line, allow_nan=False) + "\n")
+                watch(line)
 
-                begin = time.perf_counter()
-                # One thread for NumPy's own products, so that they round alike on any number of CPUs.
-                with threadpool_limits(1, "blas"), np.errstate(all="ignore"):  # an overflow is told in words
-                    status = self._train(log)
-                seconds = round(time.perf_counter() - begin, 3)
-                log({"kind": "end", "step": self.optimizer.t, "seconds": seconds, "status": status})
-            report.write(folder)
-        return Outcome(out, self.latest, status)
+            begin = time.perf_counter()
+            # One thread for NumPy's own products, so that they round alike on any number of CPUs.
+            with threadpool_limits(1, "blas"), np.errstate(all="ignore"):  # an overflow is told in words
+                status = self._train(log)
+            seconds = round(time.perf_counter() - begin, 3)
+            log({"kind": "end", "step": self.optimizer.t, "seconds": seconds, "status": status})
+        report.write(folder)
+        return Outcome(self.latest, status)
 
     def _train(self, log: Callable[[Line], None]) -> str:
         self._evaluate(log)
@@ -155,7 +153,7 @@ class Job:
                 loss = self._step(step, log)
                 if not math.isfinite(loss):
                     self._evaluate(log)
-                    return f"stopped at step {step} of {self.steps}: the loss became {loss}"
+                    return f"stopped at step {step} of {self.steps}: the loss became {loss}; try a smaller --lr"
                 if step % self.steps_per_epoch == 0:
                     self._evaluate(log)
         except KeyboardInterrupt:
@@ -170,7 +168,7 @@ class Job:
             self.batches = np.array_split(self.order.permutation(self.examples), self.steps_per_epoch)
         batch = tuple(a[self.batches[at]] for a in self.data["train"])
         loss, grads = self.task.loss(self.params, batch, self.noise)
-        written = step % max(1, self.steps // POINTS) == 0 or not math.isfinite(loss)
+        written = step == 1 or step % max(1, self.steps // POINTS) == 0 or not math.isfinite(loss)
         before = {name: p.copy() for name, p in self.params.items()} if written else {}
         self.optimizer.step(grads)
         if written:
@@ -196,12 +194,17 @@ def update_sizes(before: Params, after: Params) -> dict[str, float | None]:
 
 
 def _rms(x: Array) -> np.float64:
-    return np.sqrt(np.mean(np.square(x, dtype=np.float64)))
+    return np.float64(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
 
 
 def _number(x: float) -> float | None:
     """A float that JSON can hold."""
     return float(x) if math.isfinite(x) else None
+
+
+def _plain(value: Any) -> Any:
+    """A hyper-parameter that JSON can hold: infinity becomes a word."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def default_folder(options: Options) -> Path:
@@ -216,8 +219,11 @@ def _partial(out: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
-    """A folder to write into. It takes its name when all is in it, and vanishes if anything fails before."""
+def appearing(out: Path) -> Iterator[Path]:
+    """A folder to write into. It takes its name when all is in it, and vanishes if anything fails before.
+
+    Raises OSError at once where the folder cannot be.
+    """
     out = out.resolve()
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise FileExistsError(f"{out} exists already and is not an empty folder")

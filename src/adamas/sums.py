@@ -1,7 +1,8 @@
 """The order of every sum, shared by all backends so that they agree in every bit.
 
 A tensor is cut into *items*, an item into *blocks*. Lane i of a block adds to lane i of the item; lanes are
-folded in halves; items add up in order. The cuts depend on the shape alone, never on threads or grouping.
+folded in halves; items add up in order. A row adds up its blocks in lanes of its own. The cuts depend on the
+shape alone, never on threads or grouping.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ BLOCK = 512
 #: Blocks of an item: one item is one unit of work for a thread.
 BLOCKS = 64
 CHUNK = BLOCK * BLOCKS
-#: Lanes of a sum over a row.
-ROW_LANES = 16
 #: A matrix is cut into at most this many items, each with at least MIN_ROWS rows, so that the partial sums
 #: of its columns stay below 1/32 of its own bytes.
 MAX_PARTS, MIN_ROWS = 16, 64
@@ -49,6 +48,11 @@ def matrix_items(matrix: Matrix) -> npt.NDArray[np.int64]:
     start = (np.arange(count, dtype=np.int64)[:, None] * rows + inner).ravel()
     stop = (np.arange(count, dtype=np.int64)[:, None] * rows + np.minimum(inner + part, rows)).ravel()
     return np.stack([start, stop], axis=1)
+
+
+def row_lanes(columns: int) -> int:
+    """Lanes of a sum over a row: a power of two, a block's at most."""
+    return 1 << (min(columns, BLOCK) - 1).bit_length()
 
 
 def parts(matrix: Matrix) -> int:

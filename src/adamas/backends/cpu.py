@@ -154,7 +154,7 @@ class _Kernel:
             self.table[i, SIZE] = t.p.size
             if m:
                 part = sums.rows_per_part(m)
-                self.table[i, MATRICES : MATRICES + 5] = (*m, min(part, m[1]), sums.parts(m))
+                self.table[i, MATRICES : MATRICES + 6] = (*m, min(part, m[1]), sums.parts(m), sums.row_lanes(m[2]))
             self.strides(i, None)
         self.module = module(self.layout, name)
         self.pointers = np.zeros((len(tensors), len(layout.pointers)), np.int64)
@@ -175,8 +175,7 @@ class _Kernel:
                     count, rows, columns = m
                     if name.endswith("+"):
                         lines = sums.parts(m)
-                        size = count * (rows if name == f"{name.split('.')[0]}.row+" else lines * columns)
-                        array = np.zeros(size)
+                        array = np.zeros(count * (lines * columns if name.endswith(".column+") else rows))
                     else:
                         array = np.zeros(t.state[name.rstrip("'")].size, dtype)
                     buffers.append(array)

@@ -13,7 +13,10 @@ from adamas.language import Expr
 from adamas.program import Program, Sum, nodes
 
 #: Columns of the layout table; then come `dims` sizes, strides of p and strides of g in bytes.
-SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, P_STRIDED, G_STRIDED, NDIM, DIMS = range(10)
+SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, DIMS = range(11)
+
+#: Scopes of the sums that a projecting codec keeps.
+MEANS = ("row", "share", "column")
 
 KERNEL = (
     "void(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], "
@@ -154,17 +157,16 @@ def fold(lanes, width):
 # Sums over rows and columns. A block is one or more whole rows, or a piece of one row.
 _EXPAND = '''
 @njit(nogil=True, error_model="numpy")
-def expand(mean, block, by, rows, columns, row, column, n):
-    """Spread the means of rows (by = 0), columns (1) or matrices (2) over the elements of a block."""
+def expand(mean, block, by_column, rows, columns, row, column, n):
+    """Spread the means of rows or columns over the elements of a block."""
     k = 0
     while k < n:
         run = min(columns - column, n - k)
-        matrix = row // rows
-        if by == 1:
+        if by_column:
             for j in range(run):
-                store_spread(block, k + j, load_mean(mean, matrix * columns + column + j))
+                store_spread(block, k + j, load_mean(mean, (row // rows) * columns + column + j))
         else:
-            x = load_mean(mean, row if by == 0 else matrix)
+            x = load_mean(mean, row)
             for j in range(run):
                 store_spread(block, k + j, x)
         k, row, column = k + run, row + 1, 0
@@ -172,21 +174,21 @@ def expand(mean, block, by, rows, columns, row, column, n):
 
 _ROW_SUMS = '''
 @njit(nogil=True, error_model="numpy")
-def add_rows(values, lanes, total, columns, row, column, n):
-    """Add a block to the sums of its rows."""
+def add_rows(values, lanes, total, columns, width, row, column, n):
+    """Add a block to the lanes of its rows; where a row ends, its sum is known."""
     k = 0
     while k < n:
         run = min(columns - column, n - k)
-        for i in range({ROW_LANES}):
-            store_lane(lanes, i, 0.0)
-        whole = run - run % {ROW_LANES}
-        for j in range(0, whole, {ROW_LANES}):
-            for i in range({ROW_LANES}):
-                store_lane(lanes, i, load_lane(lanes, i) + f64(load_value(values, k + j + i)))
-        for i in range(run - whole):
-            store_lane(lanes, i, load_lane(lanes, i) + f64(load_value(values, k + whole + i)))
-        before = load_total(total, row) if column > 0 else 0.0
-        store_total(total, row, before + fold(lanes, {ROW_LANES}))
+        if column == 0:
+            for i in range(run):
+                store_lane(lanes, i, f64(load_value(values, k + i)))
+            for i in range(run, width):
+                store_lane(lanes, i, 0.0)
+        else:
+            for i in range(run):
+                store_lane(lanes, i, load_lane(lanes, i) + f64(load_value(values, k + i)))
+        if column + run == columns:
+            store_total(total, row, fold(lanes, width))
         k, row, column = k + run, row + 1, 0
 '''
 
@@ -248,7 +250,7 @@ class Layout:
     def pointers(self) -> tuple[str, ...]:
         """Columns of the pointer table: arrays; means kept and fresh; sums of rows and columns."""
         means = self.program.means
-        totals = tuple(f"{s.name}+" for sums_ in self.program.sums for s in sums_ if s.scope in ("row", "column"))
+        totals = tuple(f"{s.name}+" for sums_ in self.program.sums for s in sums_ if s.scope in MEANS)
         return (*self.program.arrays, *means, *(f"{m}'" for m in means), *totals)
 
     @property
@@ -266,7 +268,7 @@ class Layout:
         """Offsets of a thread's buffers, in bytes; the last entry is the size of all."""
         names = ["p", "g", "row lanes", *(f"lane {t}" for t in self.totals)]
         names += [f"spread {m}" for m in (*self.program.means, *(f"{m}'" for m in self.program.means))]
-        names += [f"value {s.name}" for sums_ in self.program.sums for s in sums_ if s.scope in ("row", "column")]
+        names += [f"value {s.name}" for sums_ in self.program.sums for s in sums_ if s.scope in MEANS]
         offsets = {name: i * sums.BLOCK * 16 for i, name in enumerate(names)}
         return offsets | {"": len(names) * sums.BLOCK * 16}
 
@@ -283,7 +285,7 @@ class _Pass:
         self.of: dict[int, str] = {}  # node → its variable
         self.cast: dict[str, str] = {}  # float64 scalar → the same in the arithmetic dtype
         self.prologue, self.body = _Text(), _Text()
-        self.spreads: list[tuple[str, int]] = []
+        self.spreads: list[str] = []
 
     def emit(self) -> None:
         outputs = self.program.outputs(self.k)
@@ -341,7 +343,7 @@ class _Pass:
             text, line = self.body, f"{self.f}(load_{array}({array}_at, {index}))"
         else:
             mean = f"{node.name[4:]}'" if node.name.startswith("sum:") else node.name
-            self.spreads.append((mean, ("row", "column", "matrix").index(mean.rstrip("'").split(".")[1])))
+            self.spreads.append(mean)
             name = identifier(mean.replace("'", "_fresh"))
             text, line = self.body, f"load_spread(scratch + {self.layout.scratch[f'spread {mean}']}, i)"
         self.names[key] = name
@@ -361,7 +363,7 @@ class _Pass:
         for s in self.here("tensor", "global"):
             lane = f"scratch + {self.layout.scratch[f'lane {s.name}']}"
             self.body(f"store_lane({lane}, i, load_lane({lane}, i) + f64({self.value(s.value)}))")
-        for s in self.here("row", "column"):
+        for s in self.here(*MEANS):
             self.body(f"store_value(scratch + {self.layout.scratch[f'value {s.name}']}, i, {self.value(s.value)})")
 
     def store_writes(self) -> None:
@@ -403,7 +405,9 @@ class _Pass:
         out, block = self.out, sums.BLOCK
         out(f"height, columns = layout[tensor, {ROWS}], layout[tensor, {COLUMNS}]")
         out(f"part, parts = layout[tensor, {PART}], layout[tensor, {PARTS}]")
-        out(f"span = max(1, {block} // columns)", "for top in range(start, stop, span):")
+        out(
+            f"span, lanes = max(1, {block} // columns), layout[tensor, {LANES}]", "for top in range(start, stop, span):"
+        )
         out.depth += 1
         out("width = min(span, stop - top) * columns", f"for column in range(0, width, {block}):")
         out.depth += 1
@@ -420,17 +424,18 @@ class _Pass:
                 out(f"if layout[tensor, {P_STRIDED if array == 'p' else G_STRIDED}]:")
                 out(f"    {array}_at = scratch + {scratch[array]}")
                 out(f"    gather_{array}(pointers[tensor, {j}], {array}_at, layout, tensor, first, n)")
-        for mean, by in self.spreads:
+        for mean in self.spreads:
             at = f"pointers[tensor, {self.layout.pointers.index(mean)}]"
-            out(f"expand({at}, scratch + {scratch[f'spread {mean}']}, {by}, height, columns, top, column, n)")
+            by_column = mean.rstrip("'").endswith(".column")
+            out(f"expand({at}, scratch + {scratch[f'spread {mean}']}, {by_column}, height, columns, top, column, n)")
         out("for i in range(n):", *("    " + line for line in self.body.lines))
-        for s in self.here("row", "column"):
+        for s in self.here(*MEANS):
             at = f"pointers[tensor, {self.layout.pointers.index(f'{s.name}+')}]"
             values = f"scratch + {scratch[f'value {s.name}']}"
-            if s.scope == "row":
-                out(f"add_rows({values}, scratch + {scratch['row lanes']}, {at}, columns, top, column, n)")
-            else:
+            if s.scope == "column":
                 out(f"add_columns({values}, {at}, height, columns, part, parts, top, column, n)")
+            else:
+                out(f"add_rows({values}, scratch + {scratch['row lanes']}, {at}, columns, lanes, top, column, n)")
         if self.last and self.layout.strided and "p" in self.program.writes:
             j = self.layout.pointers.index("p")
             out(f"if layout[tensor, {P_STRIDED}]:")
@@ -451,30 +456,32 @@ def _finish(layout: Layout, k: int, out: _Text) -> None:
         out(*(f"{name} = layout[tensor, {j}]" for name, j in names))
     for s in here:
         mean = f" / f64(layout[tensor, {SIZE}])" if s.mean else ""
-        slot = s.name.rsplit(".", 1)[0]
+        fresh, sums_at = at.get(f"{s.name}'"), at.get(f"{s.name}+")
         if s.scope in ("tensor", "global"):
             j = layout.totals.index(s.name)
             out("total = 0.0", "for item in range(items[tensor], items[tensor + 1]):")
             out(f"    total += partial[item, {j}]", f"totals[tensor, {j}] = total{mean}")
-        elif s.scope == "row":
-            out("for r in range(count * rows):")
-            out(f"    store_mean({at[s.name + chr(39)]}, r, {f}(load_total({at[s.name + '+']}, r) / f64(columns)))")
         elif s.scope == "column":
             out("for b in range(count):", "    for c in range(columns):", "        total = 0.0")
             out("        for i in range(parts):")
-            out(f"            total += load_total({at[s.name + '+']}, (b * parts + i) * columns + c)")
-            out(f"        store_mean({at[s.name + chr(39)]}, b * columns + c, {f}(total / f64(rows)))")
+            out(f"            total += load_total({sums_at}, (b * parts + i) * columns + c)")
+            out(f"        store_mean({fresh}, b * columns + c, {f}(total / f64(rows)))")
+        elif s.scope == "row":
+            out("for r in range(count * rows):")
+            out(f"    store_mean({fresh}, r, {f}(load_total({sums_at}, r) / f64(columns)))")
         else:
-            out("for b in range(count):", "    total = 0.0", "    for r in range(rows):")
-            out(f"        total += load_total({at[slot + '.row+']}, b * rows + r)")
-            out(f"    store_mean({at[s.name + chr(39)]}, b, {f}(total / f64(rows * columns)))")
+            out("for b in range(count):", "    total = 0.0", "    for r in range(b * rows, (b + 1) * rows):")
+            out(f"        total += load_total({sums_at}, r) / f64(columns)", "    matrix = total / f64(rows)")
+            out("    for r in range(b * rows, (b + 1) * rows):")
+            out(f"        share = load_total({sums_at}, r) / f64(columns) / matrix if matrix > 0 else 0.0")
+            out(f"        store_mean({fresh}, r, {f}(share))")
     out.depth = 0
     out("")
 
 
 def _commit(layout: Layout, out: _Text) -> None:
     """After the last pass: the fresh means become the kept ones."""
-    size = {"row": "count * rows", "column": "count * columns", "matrix": "count"}
+    size = {"row": "count * rows", "share": "count * rows", "column": "count * columns"}
     out("", '@njit(nogil=True, error_model="numpy")', "def commit(pointers, layout):")
     out("    for tensor in range(len(layout)):")
     names = ("count", MATRICES), ("rows", ROWS), ("columns", COLUMNS)
@@ -521,7 +528,7 @@ def generate(layout: Layout) -> tuple[str, dict[str, str]]:
         _movers(layout, out)
     out(*_FOLD.splitlines())
     if layout.matrix:
-        out(*(_EXPAND + _ROW_SUMS.format(ROW_LANES=sums.ROW_LANES) + _COLUMN_SUMS).splitlines())
+        out(*(_EXPAND + _ROW_SUMS + _COLUMN_SUMS).splitlines())
     signatures = {}
     for k in range(program.passes):
         _Pass(layout, k, out).emit()

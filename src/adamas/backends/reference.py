@@ -101,9 +101,7 @@ def total(x: Floats, matrix: Matrix | None) -> float:
 
 def row_sums(x: Floats) -> Floats:
     """The sum over the last axis."""
-    segments = _padded(x, sums.BLOCK)
-    lanes = _padded(segments, sums.ROW_LANES)
-    return _in_order(_fold(_in_order(lanes, lanes.ndim - 2)), x.ndim - 1)
+    return _fold(_in_order(_padded(x, sums.row_lanes(x.shape[-1])), x.ndim - 1))
 
 
 def column_sums(x: Floats, matrix: Matrix) -> Floats:
@@ -187,20 +185,23 @@ class _Step:
     def decode(self, codec: Projecting, means: Mapping[str, Array]) -> Any:
         assert self.matrix
         n, rows, columns = self.matrix
-        shapes = {"row": (n, rows, 1), "column": (n, 1, columns), "matrix": (n, 1, 1)}
+        shapes = {"row": (n, rows, 1), "share": (n, rows, 1), "column": (n, 1, columns)}
         return codec.decode(**{m: Value(means[m].reshape(shapes[m])) for m in codec.means})
 
     def project(self, codec: Projecting, fresh: Value) -> dict[str, Array]:
         assert self.matrix
         x = np.where(np.isfinite(fresh.x), fresh.x, 0).astype(np.float64)
         n, rows, columns = self.matrix
-        by_row = row_sums(x)
-        all_means = {
-            "row": lambda: by_row / np.float64(columns),
-            "column": lambda: column_sums(x, (n, rows, columns)) / np.float64(rows),
-            "matrix": lambda: _in_order(by_row, 1) / np.float64(rows * columns),
-        }
-        return {m: all_means[m]().astype(self.dtype) for m in codec.means}
+        means = {}
+        for m in codec.means:
+            if m == "column":
+                means[m] = column_sums(x, (n, rows, columns)) / np.float64(rows)
+            else:
+                means[m] = row_sums(x) / np.float64(columns)
+            if m == "share":
+                matrix = _in_order(means[m], 1)[:, None] / np.float64(rows)
+                means[m] = np.where(matrix > 0, means[m] / matrix, 0.0)
+        return {m: mean.astype(self.dtype) for m, mean in means.items()}
 
     def stage(self, target: str, stage: Any) -> None:
         for m in stage.measures:
