@@ -1,6 +1,6 @@
 # Everything runs in .venv, made from nothing but Python, git and make.
 PYTHON ?= python3
-# On a machine with a GPU this is the build with CUDA, some gigabytes; for the small one:
+# On Linux this is PyPI's build with CUDA, some gigabytes; for the CPU's alone:
 #   make test TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 TORCH ?= torch==2.13.0
 PYTEST_ARGS ?= -n 2
@@ -9,7 +9,7 @@ BENCH_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMPS := .venv/stamps
-SOURCES := src tests benchmarks
+SOURCES := src tests benchmarks tools
 
 .PHONY: help demo test lint format bench clean
 
@@ -17,7 +17,7 @@ help:
 	@echo "make demo     train a small network on handwritten digits and write a report"
 	@echo "make test     run the whole test suite"
 	@echo "make lint     check style, types and the direction of imports"
-	@echo "make format   rewrite the sources in the project's style"
+	@echo "make format   rewrite the sources in the project's style, and the type stub"
 	@echo "make bench    time a step beside its peers"
 	@echo "make clean    remove .venv and what tools left behind"
 
@@ -31,9 +31,11 @@ lint: $(STAMPS)/lint
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/python tools/stubs.py --check
 	$(BIN)/lint-imports
 
 format: $(STAMPS)/lint
+	$(BIN)/python tools/stubs.py
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 

@@ -44,7 +44,7 @@ def leaves(tree: Any) -> list[Any]:
 def started(rule: str = "adam", **options: Any) -> tuple[Any, Any]:
     """An optimizer after two steps, so that there is something to lose, and its parameters."""
     p = params()
-    opt = adamas.optimizer_class(rule)(p, **options)
+    opt = adamas.optimizer_class(rule)(p, **({} if rule == "adam" else {"backend": "reference"}), **options)
     for _ in range(2):
         opt.step(grads())
     return opt, p
@@ -226,10 +226,8 @@ def test_groups_of_one_estimate_must_agree_at_every_step() -> None:
 
 
 def test_groups_of_one_estimate_do_not_count_an_empty_default() -> None:
-    opt = adamas.optimizer_class("prodigy")(params(), groups={"*": {"betas": (0.8, 0.99)}})
-    opt.step(grads())
-    same = adamas.optimizer_class("prodigy")(params(), betas=(0.8, 0.99))
-    same.step(grads())
+    opt, _ = started("prodigy", groups={"*": {"betas": (0.8, 0.99)}})
+    same, _ = started("prodigy", betas=(0.8, 0.99))
     assert opt.state_dict()["shared"] == same.state_dict()["shared"]
 
 
@@ -286,9 +284,9 @@ def test_bad_options_are_refused_at_the_start(options: dict[str, Any], texts: tu
 
 
 def test_unknown_rules_and_classes_are_refused_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match="'adammw'.*'adamw'"):
+    with pytest.raises(ValueError, match=r"'adammw'.*'adamw'"):
         adamas.optimizer_class("adammw")
-    with pytest.raises(ValueError, match="'xyzzy'.*adam, adamw"):
+    with pytest.raises(ValueError, match=r"'xyzzy'.*adam, adamw"):
         adamas.optimizer_class("xyzzy")
     with pytest.raises(AttributeError, match="Adamm"):
         adamas.__getattr__("Adamm")
@@ -355,7 +353,7 @@ def test_bad_parameters_are_refused(case: str) -> None:
 
 
 def test_two_leaves_of_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="'a.b'"):
+    with pytest.raises(ValueError, match=r"'a\.b'"):
         adamas.optimizer_class("adam")({"a.b": np.ones(2), "a": {"b": np.ones(2)}})
 
 
@@ -391,11 +389,11 @@ def test_leaves_that_share_memory_are_refused_and_interleaved_ones_step_apart(ca
     assert all(cases.same_bits(views[n], apart[n]) for n in views)
 
 
-SLICES = st.builds(slice, st.integers(0, 20), st.integers(0, 40), st.integers(1, 7))
+SLICES = st.builds(slice, st.integers(0, 20), st.integers(0, 40), st.integers(1, 4))
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(SLICES, min_size=2, max_size=5))
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SLICES, min_size=2, max_size=4))
 def test_sharing_is_refused_exactly_where_numpy_sees_it(cuts: list[slice]) -> None:
     buffer = np.zeros(40)
     views = [buffer[c] for c in cuts]
@@ -540,7 +538,7 @@ def test_state_of_other_groups_codecs_and_precision_is_refused() -> None:
     wide = opt(F64)
     wide.load_state_dict(mine.state_dict())  # float64 holds every float32
     assert wide.state_dict()["arrays"]["w"]["m"].dtype == F64
-    wide.load_state_dict({k: v for k, v in reversed(wide.state_dict().items())})  # by name, in any order
+    wide.load_state_dict(dict(reversed(wide.state_dict().items())))  # by name, in any order
 
 
 def test_what_was_exported_or_loaded_is_a_copy() -> None:

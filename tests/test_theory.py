@@ -73,10 +73,23 @@ def test_no_step_exceeds_the_bound(gradients: list[float]) -> None:
         assert abs(step) <= bound(t) * (1 + 1e-12)
 
 
+def adamax_bound(t: int, b1: float = 0.9, b2: float = 0.999) -> float:
+    return (1 - b1) / (1 - b1**t) * sum((b1 / b2) ** k for k in range(t))
+
+
 @given(gradients=GRADIENTS)
 @settings(deadline=None, max_examples=50)
-def test_adamax_never_steps_more_than_lr(gradients: list[float]) -> None:
-    assert np.abs(steps_of("Adamax", gradients)).max() <= 1 + 1e-12
+def test_adamax_steps_about_lr_at_most(gradients: list[float]) -> None:
+    for t, step in enumerate(steps_of("Adamax", gradients), 1):
+        assert abs(step) <= adamax_bound(t) * (1 + 1e-12)
+
+
+def test_adamax_attains_its_bound() -> None:
+    """Gradients that shrink like β₂ᵗ exceed the paper's bound of lr, by 0.9%."""
+    gradients = [0.999**t for t in range(300)]
+    last = -steps_of("Adamax", gradients, eps=0.0)[-1]
+    assert last == pytest.approx(adamax_bound(300), rel=1e-9)
+    assert last == pytest.approx(1.00909, rel=1e-5)
 
 
 @pytest.mark.parametrize("wd", [1e-4, 1e-2, 1.0])

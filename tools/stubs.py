@@ -71,10 +71,10 @@ def text() -> str:
 def main() -> None:
     """Write or check."""
     if "--check" in sys.argv:
-        if not STUB.exists() or STUB.read_text() != text():
+        if not STUB.exists() or STUB.read_text(encoding="utf-8") != text():
             sys.exit(f"{STUB} is out of date: run `make format`")
     else:
-        STUB.write_text(text())
+        STUB.write_text(text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def versions(*packages: str) -> dict[str, str]:
 def limits() -> str:
     """Why a step uses as many threads as it does."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    quota = threads._quota()
+    quota = threads.quota()
     allowed = "no quota" if quota == float("inf") else f"a quota of {quota:g}"
     return f"{os.cpu_count()} CPUs, {affinity} for this process, {allowed}"
 
@@ -74,7 +74,7 @@ def cache() -> str:
     folder = kernel_cache.folder()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        usable = kernel_cache._usable(folder)
+        usable = kernel_cache.usable(folder)
     return f"{folder} is usable" if usable else "; ".join(str(w.message) for w in caught) or f"{folder} is not usable"
 
 

@@ -89,7 +89,7 @@ CAPTIONS = {
     "loss": "What training makes small. Validation examples are never trained on: where their loss rises while the "
     "training loss falls, the model learns its examples by heart. Mini-batch: the loss that each step saw, which is "
     "noisy and may be higher, as parts of the model are left out at random while it trains.",
-    "accuracy": "The share of examples answered right, from the first epoch on.",
+    "accuracy": "The share of examples answered right.",
 }
 
 
@@ -100,7 +100,8 @@ def _metric(record: Record, metric: str) -> Plot:
     curves = {split: [(line["epoch"], line["metrics"][split][metric]) for line in epochs] for split in record.splits}
     if metric == "loss":
         curves[MINI_BATCH] = [(line["epoch"], line["loss"]) for line in record.steps]
-    chart = _chart(curves, metric, ".2~%" if share else "~g", log=not share)
+    log = not share and all(y is None or y > 0 for curve in curves.values() for _, y in curve)
+    chart = _chart(curves, metric, ".2~%" if share else "~g", log)
     return Plot(metric, metric.capitalize(), CAPTIONS.get(metric, ""), chart)
 
 
@@ -277,6 +278,7 @@ body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 64rem; font: 16px/1
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .4rem; }
 h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; }
 p { margin: .4rem 0; }
+.plots + p { margin-top: 1.5rem; }
 .soft, figcaption, th, dt { color: var(--soft); }
 .warning { color: var(--warn); background: var(--warn-back); padding: .7rem 1rem; border-radius: .5rem; }
 .numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: .7rem; margin: 1.2rem 0; }

@@ -16,6 +16,7 @@ import pickle
 import stat
 import sys
 import tempfile
+import time
 import types
 import warnings
 from functools import cache
@@ -33,10 +34,22 @@ def _unsafe(path: Path) -> str | None:
         info = folder.stat()
         if info.st_uid not in (os.geteuid(), 0) or (i == 0 and info.st_uid != os.geteuid()):
             return f"{folder} belongs to another user (uid {info.st_uid})"
-        shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        shared = info.st_mode & stat.S_IWOTH or (info.st_mode & stat.S_IWGRP and (i == 0 or not _private(info.st_gid)))
         if shared and (i == 0 or not info.st_mode & stat.S_ISVTX):
             return f"{folder} can be written by others (mode {stat.filemode(info.st_mode)})"
     return None
+
+
+def _private(gid: int) -> bool:
+    """Whether a group is the user's own alone, by the custom that it then bears the user's name."""
+    import grp
+    import pwd
+
+    try:
+        user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return group.gr_name == user and set(group.gr_mem) <= {user}
 
 
 def folder() -> Path:
@@ -45,7 +58,7 @@ def folder() -> Path:
 
 
 @cache
-def _usable(path: Path) -> Path | None:
+def usable(path: Path) -> Path | None:
     """The folder, made if need be; None (with one warning) where kernels must stay in memory."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,6 +75,7 @@ def _usable(path: Path) -> Path | None:
     except OSError as error:
         reason = str(error)
     if reason is None:
+        _sweep(path)
         return path
     warnings.warn(
         f"compiled kernels are kept in memory only, and each process compiles anew: {reason}; "
@@ -70,6 +84,14 @@ def _usable(path: Path) -> Path | None:
         stacklevel=2,
     )
     return None
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes were writing an hour ago or earlier."""
+    for left in path.glob(".new-*"):
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime < time.time() - 3600:
+                left.unlink()
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -122,7 +144,7 @@ def _platform() -> str:
 def load(name: str, source: str, signatures: dict[str, str]) -> types.ModuleType:
     """The module of that source, its functions compiled for their signatures or read from the disk."""
     digest = hashlib.sha256(f"{_platform()}\n{source}\n{signatures}".encode()).hexdigest()[:24]
-    place = _usable(folder())
+    place = usable(folder())
     path = (place or Path("adamas-kernels")) / f"{name}-{digest}.py"
     module = types.ModuleType(f"adamas.kernels.{name}_{digest}")
     module.__file__ = str(path)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 _pool: ThreadPoolExecutor | None = None
 _threads: int | None = None
+_lock = Lock()
 
 
-def _quota(group: Path = Path("/sys/fs/cgroup")) -> float:
+def quota(group: Path = Path("/sys/fs/cgroup")) -> float:
     """CPUs that the control group allows, infinite where it does not limit."""
     try:
         limit, period = (group / "cpu.max").read_text().split()
@@ -30,8 +32,8 @@ def _quota(group: Path = Path("/sys/fs/cgroup")) -> float:
 @cache
 def _default() -> int:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota()
-    return max(1, int(quota)) if quota < cpus else cpus
+    allowed = quota()
+    return max(1, int(allowed)) if allowed < cpus else cpus
 
 
 def get_num_threads() -> int:
@@ -44,31 +46,31 @@ def set_num_threads(n: int | None) -> None:
     global _threads, _pool
     if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
         raise ValueError(f"n={n!r}: expected an integer of at least 1, or None for the default")
-    _threads = n
-    if _pool is not None:
-        _pool.shutdown(wait=False)
-        _pool = None
+    with _lock:
+        _threads, _pool = n, None  # what runs on the old pool ends there
+
+
+def _submit(task: Callable[[int], None], shares: int) -> list[Future[None]]:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix="adamas")
+        return [_pool.submit(task, i) for i in range(shares)]
 
 
 def run(task: Callable[[int], None], shares: int) -> None:
     """Call task(0) … task(shares − 1), the last of them on this thread; raises what a task raised."""
-    global _pool
-    if shares == 1:
-        return task(0)
-    if _pool is None:
-        _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix="adamas")
-    waiting = [_pool.submit(task, i) for i in range(shares - 1)]
+    waiting = _submit(task, shares - 1) if shares > 1 else []
     try:
         task(shares - 1)
     finally:
         for future in waiting:
             future.result()
-    return None
 
 
 def _after_fork() -> None:
-    global _pool
-    _pool = None  # the parent's threads do not exist in the child
+    global _pool, _lock
+    _pool, _lock = None, Lock()  # the parent's threads do not exist in the child, and one may have held the lock
 
 
 if hasattr(os, "register_at_fork"):

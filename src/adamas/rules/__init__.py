@@ -1,20 +1,20 @@
 """The registry: every rule, in order of growing complexity. A new rule is one file and one line here."""
 
 import difflib
+import importlib
 
 from adamas.language import Rule
-from adamas.rules import adafactor, adam, adamax, adamw, amsgrad, lamb, prodigy
 
 REGISTRY: dict[str, Rule] = {
-    module.rule.name: module.rule
-    for module in (
-        adam,
-        adamw,
-        amsgrad,
-        adamax,
-        lamb,
-        adafactor,
-        prodigy,
+    name: importlib.import_module(f"{__name__}.{name}").rule
+    for name in (
+        "adam",
+        "adamw",
+        "amsgrad",
+        "adamax",
+        "lamb",
+        "adafactor",
+        "prodigy",
     )
 }
 

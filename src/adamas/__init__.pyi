@@ -1,0 +1,447 @@
+"""Made by tools/stubs.py from the registry of rules; not to be edited."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from adamas import rules as rules
+from adamas import schedules as schedules
+from adamas.backends import Backend
+from adamas.backends.threads import get_num_threads as get_num_threads
+from adamas.backends.threads import set_num_threads as set_num_threads
+from adamas.optimizer import Optimizer as Optimizer
+from adamas.optimizer import optimizer_class as optimizer_class
+
+__version__: str
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba, 2015, arXiv:1412.6980, Algorithm 1).
+
+        m ← β₁ m + (1 − β₁) g
+        v ← β₂ v + (1 − β₂) g²
+        p ← p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
+
+    ``weight_decay`` adds wd·p to the gradient; for decay beside the step take AdamW.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+    ) -> None: ...
+
+class AdamW(Optimizer):
+    """AdamW: Adam with decay beside the step (Loshchilov & Hutter, 2019, arXiv:1711.05101, Algorithm 2).
+
+        p ← p − lr · (m̂ / (√v̂ + ε) + wd · p)
+
+    The decay is scaled by lr, as in torch.optim.AdamW, whose defaults these are.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.01
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.01,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+    ) -> None: ...
+
+class AMSGrad(Optimizer):
+    """AMSGrad (Reddi, Kale & Kumar, 2018, arXiv:1904.09237, Algorithm 2), with Adam's bias corrections.
+
+        w ← max(w, v)
+        p ← p − lr · (m / (1 − β₁ᵗ)) / (√(w / (1 − β₂ᵗ)) + ε)
+
+    The maximum is over the raw v, as in torch; optax takes it over the bias-corrected v, another algorithm.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32), w (float32). Codecs: float32, factored, mean.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+    ) -> None: ...
+
+class Adamax(Optimizer):
+    """AdaMax (Kingma & Ba, 2015, arXiv:1412.6980, Algorithm 2), with torch's ε.
+
+        n ← max(β₂ n, |g| + ε)
+        p ← p − lr · (m / (1 − β₁ᵗ)) / n
+
+    The paper has no ε and divides 0 by 0 where every gradient so far was zero. It bounds a step by lr; the
+    exact bound is lr·(1 − β₁)/(1 − β₁ᵗ)·Σ (β₁/β₂)ᵏ over k < t, at most 1.0091 lr with these defaults.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.002
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), n (float32). Codecs: float32, factored, mean.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.002,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+    ) -> None: ...
+
+class LAMB(Optimizer):
+    """LAMB (You et al., 2020, arXiv:1904.00962, Algorithm 2, φ the identity).
+
+    u ← m̂ / (√v̂ + ε) + wd · p
+    p ← p − lr · (‖p‖ / ‖u‖) · u          for each tensor; the ratio is 1 where either norm is 0
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-06
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-06,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+    ) -> None: ...
+
+class Adafactor(Optimizer):
+    """Adafactor (Shazeer & Stern, 2018, arXiv:1804.04235, Algorithms 4 and 5).
+
+        v ← β₂ v + (1 − β₂) (g² + ε₁)          β₂ = 1 − tᵞ, γ = −0.8
+        u ← g / √v
+        u ← u / max(1, RMS(u) / d)
+        p ← p − max(ε₂, RMS(p)) · min(lr, 1/√t) · u
+
+    A matrix keeps only the row and column means of v (the ``factored`` codec); a vector keeps v.
+    ``weight_decay`` (not in the paper) shrinks p by lr·wd a step, as in torch.optim.Adafactor; torch also clamps
+    by ε₁ where the paper adds it.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.01
+        Learning rate, in parameter units per step, in [0, inf).
+    beta2_decay : float, default -0.8
+        Γ, the exponent by which β₂ = 1 − tᵞ nears 1, in [-inf, 0).
+    eps : 2 floats, default (1e-30, 0.001)
+        Ε₁ in units of g², and ε₂, the least RMS(p) in parameter units, in [0, inf].
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    d : float, default 1.0
+        Largest root mean square of an update before lr (unit-less), in (0, inf].
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: v (factored). Codecs: float32, factored, mean.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.01,
+        beta2_decay: float = -0.8,
+        eps: tuple[float, float] = (1e-30, 0.001),
+        weight_decay: float = 0.0,
+        d: float = 1.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+    ) -> None: ...
+
+class Prodigy(Optimizer):
+    """Prodigy: Adam that estimates its own learning rate (Mishchenko & Defazio, 2024, arXiv:2306.06101, Algorithm 4).
+
+        r ← β₃ r + (d/d₀) k · Σ⟨g, p₀ − p⟩        k = d · lr, β₃ = √β₂
+        s ← β₃ s + (d/d₀) k · g
+        m ← β₁ m + (1 − β₁) d g
+        v ← β₂ v + (1 − β₂) d² g²
+        d ← max(d, c · r / Σ|s|)
+        p ← p − k · (m / (√v + d ε) + wd · p)      with the k before d grew
+
+    Sums run over all tensors. Leave ``lr`` at 1 and give its schedule there. As the authors' package, which also
+    rules that the first growth of d is free and later ones are bounded by ``growth_rate``.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 1.0
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    d0 : float, default 1e-06
+        First estimate of the distance to the solution, in parameter units, in (0, inf].
+    d_coef : float, default 1.0
+        Factor on that estimate, in (0, inf].
+    growth_rate : float, default inf
+        Largest growth of the estimate per step, in [1, inf].
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32), s (float32), p0 (float32). Codecs: float32, factored, mean.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 1.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        d0: float = 1e-06,
+        d_coef: float = 1.0,
+        growth_rate: float = ...,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+    ) -> None: ...

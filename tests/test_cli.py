@@ -1,0 +1,335 @@
+"""The command line, and the runs that it makes."""
+
+import ast
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import adamas
+from adamas import doctor, rules, runner
+from adamas.backends.reference import Reference
+from adamas.cli import app
+
+COMMAND = [sys.executable, "-m", "adamas.cli"]
+
+
+def adamas_cli(*words, **kwargs):
+    return CliRunner().invoke(app, [str(w) for w in words], **kwargs)
+
+
+def metrics(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def job(**options):
+    return runner.Job(runner.choose("digits-mlp", **options))
+
+
+# ------------------------------------------------------------------------------------------- run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole run with the task's own choices."""
+    out = tmp_path_factory.mktemp("runs") / "new" / "run"
+    return out, adamas_cli("run", "digits-mlp", "--out", out)
+
+
+def test_run_reads_digits_and_says_where_the_report_is(finished):
+    out, result = finished
+    assert result.exit_code == 0, result.output
+    assert f"Report: {out / 'report.html'}" in result.output
+    last = [line for line in metrics(out) if line["kind"] == "epoch"][-1]
+    accuracy = last["metrics"]["validation"]["accuracy"]
+    assert accuracy >= 0.97
+    assert f"digits-mlp with adam: validation loss {last['metrics']['validation']['loss']:.4g}" in result.output
+    assert f"accuracy {100 * accuracy:.2f}%" in result.output
+
+
+def test_run_leaves_everything_and_nothing_else(finished):
+    out, _ = finished
+    plots = {f"{name}.png" for name in ("loss", "accuracy", "update-size", "learning-rate")}
+    assert {p.name for p in out.iterdir()} == {"report.html", "metrics.jsonl", "config.json"} | plots
+    assert [p.name for p in out.parent.iterdir()] == ["run"]
+
+
+def test_metrics_are_sane(finished):
+    lines = metrics(finished[0])
+    steps, epochs = ([line for line in lines if line["kind"] == kind] for kind in ("step", "epoch"))
+    assert lines[-1]["kind"] == "end"
+    assert lines[-1]["status"] == "finished"
+    assert 0 < lines[-1]["seconds"] < 60
+    assert [line["epoch"] for line in epochs] == list(range(41))
+    assert epochs[-1]["metrics"]["train"]["loss"] < 0.1 * epochs[0]["metrics"]["train"]["loss"]
+    assert steps[0]["step"] == 1
+    assert lines[-1]["step"] == 40 * 22
+    assert [line["step"] for line in steps] == sorted({line["step"] for line in steps})
+    assert steps[0]["lr"] == pytest.approx(2e-3, rel=1e-3)
+    assert steps[-1]["lr"] < 1e-4
+    assert steps[0]["update"]["b1"] is None  # from zero, no ratio is a number
+    assert all(0 < size < 10 for line in steps[1:] for size in line["update"].values())
+
+
+def test_config_tells_how_to_repeat_the_run(finished):
+    config = json.loads((finished[0] / "config.json").read_text())
+    expected = "adamas run digits-mlp --rule adam --lr 0.002 --schedule cosine --epochs 40 --batch-size 64 --seed 0"
+    assert config["command"] == expected
+    assert config["hyper"] == {"lr": 2e-3, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0}
+    assert config["tensors"]["w1"] == [64, 256]
+    assert config["versions"]["adamas"] == adamas.__version__
+    assert config["versions"]["numpy"] == np.__version__
+    assert {"system", "processor", "cpus", "threads"} <= set(config["machine"])
+
+
+def test_a_seed_repeats_a_run_in_every_bit():
+    runs = []
+    for seed in (3, 3, 4):
+        runs.append([])
+        job(epochs=1, seed=seed)._train(runs[-1].append)
+    assert runs[0] == runs[1] != runs[2]
+
+
+@pytest.mark.parametrize("name", rules.REGISTRY)
+def test_every_rule_learns_with_its_own_learning_rate(name):
+    made = job(rule=name, epochs=8)
+    assert made._train(lambda line: None) == "finished"
+    assert made.latest["validation"]["accuracy"] > 0.9
+
+
+def test_options_reach_the_optimizer():
+    made = job(rule="adafactor", schedule="inverse-sqrt", epochs=2, batch_size=100, weight_decay=0.25)
+    group = made.optimizer.param_groups[0]
+    assert type(made.optimizer).__name__ == "Adafactor"
+    assert group["weight_decay"] == 0.25
+    assert group["lr"](4) == rules.get("adafactor").hyper["lr"].default / 2  # another rule brings its own rate
+    assert made.steps == 2 * 14
+    assert job(state="mean").optimizer.memory()["state_per_parameter"] < 5
+
+
+@pytest.mark.parametrize("name", runner.SCHEDULES)
+def test_schedules_start_at_the_peak_and_never_stop(name):
+    lr = runner.SCHEDULES[name](0.5, 100)
+    rates = [lr(t) for t in range(1, 101)]
+    assert rates[0] == pytest.approx(0.5, rel=0.02)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] > 0
+
+
+def test_mini_batches_are_alike_in_size_and_hold_every_example_once():
+    made = job(epochs=1)
+    seen = []
+    loss = made.task.loss
+
+    def watching(params, batch, rng):
+        seen.append(batch[0])
+        return loss(params, batch, rng)
+
+    made.task = dataclasses.replace(made.task, loss=watching)
+    made._train(lambda line: None)
+    assert {len(x) for x in seen} == {61, 62}
+    rows = np.concatenate(seen)
+    np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(made.data["train"][0], axis=0))
+
+
+def test_a_loss_that_is_no_number_ends_the_run_in_words(tmp_path):
+    result = adamas_cli("run", "digits-mlp", "--lr", "1e30", "--epochs", 2, "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "the loss became nan; try a smaller --lr" in result.output
+    assert "RuntimeWarning" not in result.output
+    end = metrics(tmp_path / "run")[-1]
+    assert end["status"].startswith("stopped at step")
+    assert end["step"] < 44
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_an_interrupted_run_keeps_what_it_has(tmp_path):
+    def stop(line):
+        if line["step"] >= 30 and line["kind"] == "step":
+            raise KeyboardInterrupt
+
+    made = job(epochs=100)
+    outcome = made.run(tmp_path, stop)
+    assert outcome.status.startswith("interrupted after step 3")
+    lines = metrics(tmp_path)
+    assert [line["kind"] for line in lines[-2:]] == ["epoch", "end"]
+    assert lines[-2]["metrics"] == outcome.metrics
+    assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["digit-mlp"], "unknown task 'digit-mlp'; did you mean 'digits-mlp'?"),
+        (["digits-mlp", "--rule", "adm"], "unknown rule 'adm'; did you mean 'adam'?"),
+        (["digits-mlp", "--schedule", "cosin"], "unknown schedule 'cosin'; did you mean 'cosine'?"),
+        (["digits-mlp", "--state", "flot32"], "unknown codec 'flot32'; did you mean 'float32'?"),
+        (["digits-mlp", "--lr", "-1"], "lr=-1.0 is outside [0, inf)"),
+        (["digits-mlp", "--lr", "nan"], "lr=nan is outside [0, inf)"),
+        (["digits-mlp", "--epochs", "0"], "epochs=0: expected at least 1"),
+        (["digits-mlp", "--batch-size", "0"], "batch_size=0: expected at least 1"),
+        (["digits-mlp", "--seed", "-1"], "seed=-1: expected 0 or more"),
+        (["digits-mlp", "--weight-decay", "-1"], "weight_decay=-1 is outside [0, inf)"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_written(tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    result = adamas_cli("run", *words)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_is_refused_before_training(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("mine")
+    (tmp_path / ".busy.partial").mkdir()
+    for name, message in (
+        ("file/run", "nothing was written"),
+        ("file", "exists already"),
+        ("full", "exists already and is not an empty folder"),
+        ("busy", "another run is writing there"),
+    ):
+        result = adamas_cli("run", "digits-mlp", "--out", tmp_path / name)
+        assert result.exit_code == 1
+        assert message in result.output
+        assert "/880" not in result.output  # no step was taken
+    assert (tmp_path / "file").read_text() == (tmp_path / "full" / "mine").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.rglob("*")) == [".busy.partial", "file", "full", "mine"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    result = adamas_cli("run", "digits-mlp", "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "Permission denied" in result.output
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with runner.appearing(empty) as folder:
+        (folder / "x").write_text("")
+        assert not any(empty.iterdir())
+    assert [p.name for p in empty.iterdir()] == ["x"]
+
+    def fail():
+        with runner.appearing(tmp_path / "never") as folder:
+            (folder / "x").write_text("")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [p.name for p in tmp_path.iterdir()] == ["empty"]
+
+
+def test_runs_of_one_second_get_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = runner.choose("digits-mlp")
+    first = runner.default_folder(options)
+    assert first.parts[0] == "runs"
+    assert first.name.startswith("digits-mlp-adam-")
+    first.mkdir(parents=True)
+    assert runner.default_folder(options) != first
+
+
+# -------------------------------------------------------------------------- rules, kernel, doctor
+
+
+def test_rules_lists_every_rule_with_its_cost():
+    result = adamas_cli("rules")
+    assert result.exit_code == 0
+    lines = {line.split()[0]: line.split() for line in result.output.splitlines() if line.strip()}
+    for name, rule in rules.REGISTRY.items():
+        assert lines[name][1] == rule.title
+    assert lines["adamw"][-3:] == ["8", "1", "28"]  # reads p, g, m, v and writes p, m, v
+    assert lines["amsgrad"][-3:] == ["12", "1", "36"]
+    assert lines["lamb"][-3:] == ["8", "2", "44"]  # reads p, g, m, v once more for the norms
+    assert all(len(line) <= 95 for line in result.output.splitlines())
+
+
+def test_rules_explains_one():
+    result = adamas_cli("rules", "adamw")
+    assert "arXiv:1711.05101" in result.output
+    assert "weight_decay = 0.01, in [0, inf)" in result.output
+    result = adamas_cli("rules", "amsgrat")
+    assert result.exit_code == 2
+    assert "did you mean 'amsgrad'?" in result.output
+
+
+@pytest.mark.parametrize("name", rules.REGISTRY)
+def test_kernel_prints_python(name):
+    result = adamas_cli("kernel", name, "--dtype", "bfloat16", "--grad-dtype", "float32")
+    assert result.exit_code == 0
+    functions = {node.name for node in ast.parse(result.output).body if isinstance(node, ast.FunctionDef)}
+    assert "pass_0" in functions
+    assert f"pass_{doctor.program(rules.get(name)).passes - 1}" in functions
+
+
+def test_kernel_knows_the_state():
+    assert adamas_cli("kernel", "adam").output != adamas_cli("kernel", "adam", "--state", "mean").output
+
+
+@pytest.mark.parametrize("option", [["--dtype", "int32"], ["--grad-dtype", "flot32"], ["--state", "int3"]])
+def test_kernel_refuses_what_it_does_not_know(option):
+    result = adamas_cli("kernel", "adam", *option)
+    assert result.exit_code == 2
+    assert "unknown" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_doctor_finds_every_rule_well(monkeypatch):
+    monkeypatch.setattr(doctor, "SIZE", 1 << 16)
+    result = adamas_cli("doctor")
+    assert result.exit_code == 0, result.output
+    lines = {line.split()[0]: line for line in result.output.splitlines()}
+    for name in rules.REGISTRY:
+        assert lines[name].endswith("equals the reference in every bit")
+    assert "GB/s" in lines["memory"]
+    assert "% of the above" in lines["AdamW"]
+    assert result.output.endswith("All is well.\n")
+
+
+def test_doctor_tells_a_sick_kernel(monkeypatch):
+    launch = Reference.launch  # with LAMB for Adam, the kernel of one is no longer that of the other
+    monkeypatch.setattr(Reference, "launch", lambda self, rule, *rest: launch(self, rules.get("lamb"), *rest))
+    assert doctor.check(rules.get("adam")).startswith("differs from the reference in shape ()")
+    assert doctor.check(rules.get("lamb")) == ""
+
+
+def test_doctor_refuses_a_cache_that_others_can_write(tmp_path, monkeypatch):
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels").chmod(0o777)
+    monkeypatch.setenv("ADAMAS_CACHE_DIR", str(tmp_path))
+    result = adamas_cli("doctor")
+    assert result.exit_code == 1
+    assert "no kernel can be compiled" in result.output
+    assert "can be written by others" in result.output
+
+
+# -------------------------------------------------------------------------------- real processes
+
+
+def test_a_pipe_gets_the_kernel_as_plain_text():
+    done = subprocess.run([*COMMAND, "kernel", "adamw"], capture_output=True, text=True, encoding="utf-8", check=True)
+    assert "\x1b" not in done.stdout
+    ast.parse(done.stdout)
+
+
+def test_the_command_line_starts_without_what_it_does_not_need():
+    heavy = ["numba", "altair", "sklearn", "scipy", "jinja2", "vl_convert", "torch", "jax"]
+    code = f"import sys, adamas.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version():
+    assert adamas_cli("--version").output == f"adamas {adamas.__version__}\n"
