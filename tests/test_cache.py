@@ -346,7 +346,7 @@ def test_another_user_who_may_not_write_compiles_in_memory(safe: Path, monkeypat
         os.setuid(65534)
         with pytest.warns(RuntimeWarning, match="in memory only") as caught:
             check()
-            check(TINY.replace("2.0", "3.0"), 3.0)
+        check(TINY.replace("2.0", "3.0"), 3.0)
         assert len(caught) == 1
 
     assert in_child(run) == 0
@@ -437,15 +437,17 @@ def test_a_hostile_default_folder_is_not_used(case: str, default: Path) -> None:
     assert not list(default.rglob("boom"))
 
 
-def test_a_refused_folder_stops_the_first_step_before_anything_is_changed(safe: Path) -> None:
+def test_a_refused_folder_stops_the_optimizer_before_anything_is_changed(safe: Path) -> None:
     os.chmod(safe, 0o777)
     script = """
 import numpy as np, adamas
-x = np.ones(3); opt = adamas.Adam(x)
+x = np.ones(3)
 for _ in range(2):
-    try: opt.step(x)
-    except PermissionError as error: print(error)
-assert (x == 1).all() and opt.t == 0 and not opt.state_dict()["arrays"]["params"]["m"].any()
+    try:
+        adamas.Adam(x).step(x)
+    except PermissionError as error:
+        print(error)
+assert (x == 1).all()
 """
     process = start(environment(ADAMAS_CACHE_DIR=str(safe)), script)
     out, errors = process.communicate(timeout=60)

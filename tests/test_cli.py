@@ -99,7 +99,7 @@ def test_a_seed_repeats_a_run_in_every_bit():
 def test_every_rule_learns_with_its_own_learning_rate(name):
     made = job(rule=name, epochs=8)
     assert made._train(lambda line: None) == "finished"
-    assert made.latest["validation"]["accuracy"] > 0.9
+    assert made.latest["validation"]["accuracy"] > 0.8
 
 
 def test_options_reach_the_optimizer():

@@ -294,9 +294,12 @@ class CpuLaunch:
 
 
 class Cpu:
-    """Numba kernels; the default."""
+    """Numba kernels; the default. Raises PermissionError if ``ADAMAS_CACHE_DIR`` can be written by others."""
 
     name = "cpu"
+
+    def __init__(self) -> None:
+        kernel_cache.usable(kernel_cache.folder())
 
     def launch(self, rule: Rule, codecs: Mapping[str, Codec], tensors: Sequence[Tensor], grad_dtype: Any) -> CpuLaunch:
         return CpuLaunch(rule, codecs, tensors, grad_dtype)

@@ -345,7 +345,7 @@ class _Pass:
             mean = f"{node.name[4:]}'" if node.name.startswith("sum:") else node.name
             self.spreads.append(mean)
             name = identifier(mean.replace("'", "_fresh"))
-            text, line = self.body, f"load_spread(scratch + {self.layout.scratch[f'spread {mean}']}, i)"
+            text, line = self.body, f"load_spread({name}_at, i)"
         self.names[key] = name
         text(f"{name} = {line}")
         return name
@@ -414,7 +414,7 @@ class _Pass:
         out("first = top * columns + column", f"n = min({block}, width - column)")
 
     def block(self) -> None:
-        out, scratch = self.out, self.layout.scratch
+        out, layout, scratch = self.out, self.layout, self.layout.scratch
         reads = self.program.reads(self.k)
         for array in dict.fromkeys((*reads, *(self.program.writes if self.last else ()))):
             j, words = self.layout.pointers.index(array), self.program.arrays[array]
@@ -426,8 +426,14 @@ class _Pass:
                 out(f"    gather_{array}(pointers[tensor, {j}], {array}_at, layout, tensor, first, n)")
         for mean in self.spreads:
             at = f"pointers[tensor, {self.layout.pointers.index(mean)}]"
-            by_column = mean.rstrip("'").endswith(".column")
-            out(f"expand({at}, scratch + {scratch[f'spread {mean}']}, {by_column}, height, columns, top, column, n)")
+            by_column, size = mean.rstrip("'").endswith(".column"), 8 if layout.arithmetic == "float64" else 4
+            spread = f"{identifier(mean.replace(chr(39), '_fresh'))}_at"
+            expand = f"expand({at}, {spread}, {by_column}, height, columns, top, column, n)"
+            if by_column:  # a piece of one row meets the column means as they lie in memory
+                out(f"{spread} = {at} + {size} * ((top // height) * columns + column)", "if span > 1:")
+                out(f"    {spread} = scratch + {scratch[f'spread {mean}']}", f"    {expand}")
+            else:
+                out(f"{spread} = scratch + {scratch[f'spread {mean}']}", expand)
         out("for i in range(n):", *("    " + line for line in self.body.lines))
         for s in self.here(*MEANS):
             at = f"pointers[tensor, {self.layout.pointers.index(f'{s.name}+')}]"

@@ -10,7 +10,7 @@ A matrix keeps only the row and column means of v (the ``factored`` codec); a ve
 by ε₁ where the paper adds it.
 """
 
-from adamas.language import Hyper, Measure, Rule, Slot, Stage, abs2, decoupled, ema, maximum, sqrt
+from adamas.language import Hyper, Measure, Rule, Slot, Stage, abs2, decoupled, ema, maximum, sqrt, where
 
 
 def scalars(t, lr, beta2_decay):
@@ -22,7 +22,7 @@ def moments(g, v, b2, eps1):
 
 
 def step(g, v):
-    return g / sqrt(v)
+    return where(v <= 0, 0.0, g / sqrt(v))  # row · column of a dead row and a dead column rounds to 0
 
 
 clip_update = Stage(
