@@ -16,6 +16,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -128,9 +129,33 @@ def binary(folder: Path, name: str = "tiny") -> Path:
     return path
 
 
+@cache
+def seals() -> Callable[[str, bytes], bytes]:
+    """How a file begins for its name and content: found out from a good file, so that forgeries are good ones."""
+
+    def plain(name: str, content: bytes) -> bytes:
+        return sha256(content).digest()
+
+    def named(name: str, content: bytes) -> bytes:
+        return sha256(name.encode() + b"\0" + content).digest()
+
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADAMAS_CACHE_DIR", folder)
+        check()
+        path = binary(Path(folder))
+        content = path.read_bytes()
+    (form,) = (f for f in (plain, named) if f(path.name, content[32:]) == content[:32])
+    return form
+
+
 def sound(path: Path) -> bool:
     content = path.read_bytes()
-    return content[:32] == sha256(content[32:]).digest()
+    return content[:32] == seals()(path.name, content[32:])
+
+
+def forge(path: Path, content: bytes, right: bool = True) -> None:
+    """Put a content in the place of a kernel, with a right or a wrong checksum."""
+    path.write_bytes((seals()(path.name, content) if right else b"\0" * 32) + content)
 
 
 class Bomb:
@@ -229,9 +254,8 @@ def flip(path: Path, at: int) -> None:
     path.write_bytes(content)
 
 
-def bomb(path: Path, checksum: Callable[[bytes], bytes] = lambda content: b"\0" * 32) -> None:
-    content = pickle.dumps(Bomb(path.parent.parent / "boom"))
-    path.write_bytes(checksum(content) + content)
+def bomb(path: Path, right: bool = False) -> None:
+    forge(path, pickle.dumps(Bomb(path.parent.parent / "boom")), right)
 
 
 def replace_by_folder(path: Path) -> None:
@@ -251,8 +275,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "bit at the end": lambda path: flip(path, -1),
     "noise": lambda path: path.write_bytes(random.Random(0).randbytes(5000)),
     "code": bomb,
-    "a sound pickle of something else": lambda path: path.write_bytes(sha256(b"N.").digest() + b"N."),
-    "a sound text": lambda path: path.write_bytes(sha256(b"text").digest() + b"text"),
+    "a sound pickle of something else": lambda path: forge(path, b"N."),
+    "a sound text": lambda path: forge(path, b"text"),
 }
 
 
@@ -361,7 +385,7 @@ def plant(folder: Path) -> Path:
         name = binary(Path(aside)).name
     kernels = folder / "kernels"
     kernels.mkdir(parents=True)
-    bomb(kernels / name, lambda content: sha256(content).digest())
+    bomb(kernels / name, right=True)
     return kernels
 
 
@@ -411,6 +435,14 @@ HOSTILE: dict[str, Callable[[Path], Path]] = {
     "of another user": of_another,
     "in another user's folder": in_anothers,
 }
+
+
+def test_a_planted_kernel_would_be_run_from_a_folder_of_our_own(chosen: Path) -> None:
+    """What the tests below plant is no dud."""
+    plant(chosen)
+    os.chmod(chosen / "kernels", 0o700)
+    check()
+    assert (chosen / "boom").exists()
 
 
 @pytest.mark.parametrize("case", HOSTILE)
