@@ -7,6 +7,7 @@ import contextlib
 import copy
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import cases
@@ -50,14 +51,23 @@ def started(rule: str = "adam", **options: Any) -> tuple[Any, Any]:
     return opt, p
 
 
+def bits(x: Any) -> Any:
+    """Something that compares equal only to its own kind in every bit, NaN and any nonsense included."""
+    if isinstance(x, dict):
+        return {k: bits(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [bits(v) for v in x]
+    return (str(x.dtype), x.shape, x.tobytes()) if isinstance(x, np.ndarray) else (type(x), repr(x))
+
+
 @contextlib.contextmanager
 def refused(opt: Any, kind: Any, *texts: str) -> Iterator[None]:
     """Raises, says all the texts, and leaves every bit of parameters and state as it was."""
-    before, state = [p.tobytes() for p in leaves(opt.params)], copy.deepcopy(opt.state_dict())
+    before, state = [p.tobytes() for p in leaves(opt.params)], bits(opt.state_dict())
     with pytest.raises(kind) as error:
         yield
     assert [p.tobytes() for p in leaves(opt.params)] == before, "parameters changed"
-    assert cases.same_state(opt.state_dict(), state), "state changed"
+    assert bits(opt.state_dict()) == state, "state changed"
     for text in texts:
         assert text in str(error.value)
 
@@ -412,7 +422,7 @@ def test_sharing_is_refused_exactly_where_numpy_sees_it(cuts: list[slice]) -> No
 def test_the_remedy_for_a_leaf_that_a_codec_cannot_hold_works(leaf: str) -> None:
     """Leaf names with the signs of patterns, too."""
     p = {leaf: np.ones(3), "w": np.ones((3, 2))}
-    make = adamas.optimizer_class("adam")
+    make = partial(adamas.optimizer_class("adam"), backend="reference")
     with pytest.raises(ValueError, match="two dimensions") as error:
         make(p, state="factored")
     text = str(error.value)
@@ -527,7 +537,7 @@ def test_shared_scalars_of_text_are_refused_whole() -> None:
 def test_state_of_other_groups_codecs_and_precision_is_refused() -> None:
     def opt(dtype: Any = np.float32, **options: Any) -> Any:
         p = {"w": np.ones((2, 3), dtype), "b": np.ones(3, dtype)}
-        made = adamas.optimizer_class("adam")(p, **options)
+        made = adamas.optimizer_class("adam")(p, backend="reference", **options)
         made.step({k: np.ones(x.shape, dtype) for k, x in p.items()})
         return made
 

@@ -213,3 +213,30 @@ def test_but_keeps_the_original() -> None:
     changed = adam.but("x", "X", "", hyper=dict(lr=0.5), after=(decoupled,))
     assert (changed.hyper["lr"].default, adam.hyper["lr"].default) == (0.5, 1e-3)
     assert replace(changed, name="adam", title="Adam").slots == adam.slots
+
+
+def test_a_rules_names_do_not_meet_the_kernels(register: Any) -> None:
+    """Slots, scalars and hyper-parameters may be called as the kernel's own variables are."""
+    words = ("n", "first", "total", "lane", "i", "row", "mean", "p_at", "m_load")
+    rule = Rule(
+        name="names",
+        title="Names",
+        doc="Badly named, as a test.",
+        hyper=dict(lr=0.1, tensor=Hyper(0.5), start=Hyper(0.25)),
+        slots=tuple(Slot(w) for w in words),
+        scalars=lambda t: dict(stop=1.0 / t, scratch=2.0),
+        moments=_named_moments(words),
+        step=lambda n, lane, start, stop, scratch: (n + start * lane) * stop * scratch,
+    )
+    ours, oracle = (np.ones((90, 20), np.float32)[::2, ::3] for _ in range(2))
+    cls = register(rule)
+    for params, backend in ((ours, "cpu"), (oracle, "reference")):
+        opt = cls(params, backend=backend)
+        for t in range(3):
+            opt.step(cases.arrays([params.shape], "float32", seed=t)[0])
+    assert cases.same_bits(ours, oracle)
+
+
+def _named_moments(words: tuple[str, ...]) -> Any:
+    body = ", ".join(f"{w}=tensor * {w} + (1 - tensor) * g" for w in words)
+    return eval(f"lambda g, tensor, {', '.join(words)}: dict({body})")

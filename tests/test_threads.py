@@ -117,7 +117,7 @@ def whole_lr(rule: str) -> float:
 
 def test_sums_over_all_tensors_do_not_depend_on_how_dtypes_group_them() -> None:
     p, q = ({k: x.astype("f8" if k in ("wide", "bias") else "f4") for k, x in draw(0).items()} for _ in range(2))
-    a, b = make("prodigy", p, max_grad_norm=1.0), make("prodigy", q, max_grad_norm=1.0, backend="reference")
+    a, b = make("prodigy", p), make("prodigy", q, backend="reference")
     for g in GRADS:
         assert a.step(g) == b.step(g)
     assert same(p, q)
@@ -400,7 +400,8 @@ def _loaded(opt: Any, make_like: Callable[[Any], Any], through: Callable[[Any], 
 
 def leaves(dtype: str, seed: int) -> dict[str, np.ndarray]:
     c, f, v, e, z = cases.arrays([(6, 5), (6, 5), (30,), (0, 3), ()], dtype, seed, spread=0.5)
-    return {"c": c, "f": np.asfortranarray(f), "strided": v[::3], "reversed": v[1::3][::-1], "empty": e, "zero": z}
+    dense = {"c": c, "f": np.asfortranarray(f), "empty": e, "zero": z}
+    return {**dense, "strided": v[::3], "reversed": v[1::3][::-1]} if dtype == "float32" else dense
 
 
 #: Every rule, and one of other dtypes.
@@ -411,7 +412,7 @@ PACKED = [*((rule, "float32") for rule in cases.rule_names()), ("adam", "bfloat1
 @pytest.mark.parametrize(("rule", "dtype"), PACKED)
 def test_an_optimizer_that_was_packed_up_goes_on_bit_for_bit(rule: str, dtype: str, way: str) -> None:
     def make_like(p: Any) -> Any:
-        groups = {"f": {"lr": 0.05}, "strided": {"maximize": True}}
+        groups = {"f": {"lr": 0.05}, "zero": {"maximize": True}}
         return make(rule, p, max_grad_norm=10.0, nonfinite="skip", groups=groups)
 
     p = leaves(dtype, 0)

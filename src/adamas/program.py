@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamas.codecs import Codec, Projecting
-from adamas.language import Complex, Expr, Measure, Rule, Slot, abs2, call, isfinite, where
+from adamas.language import Complex, Expr, Measure, Rule, Slot, abs2, call, where
 
 #: Scalars that the plan gives to every program beside the rule's own.
 GRAD_SCALE, FIRST = "grad_scale", "first"
@@ -19,7 +19,7 @@ GRAD_SCALE, FIRST = "grad_scale", "first"
 
 @dataclass(frozen=True)
 class Sum:
-    """One reduction: ``scope`` is "tensor", "global", "row", "column" or "share"."""
+    """One reduction of the finite values: ``scope`` is "tensor", "global", "row", "column" or "share"."""
 
     name: str
     scope: str
@@ -116,8 +116,7 @@ class _Tracer:
             self.env[m.name] = known
 
     def sum(self, name: str, scope: str, mean: bool, value: Expr) -> Expr:
-        known = where(isfinite(value), value, 0.0)  # one bad element must not spoil the sum
-        self.sums.append(Sum(name, scope, mean, known))
+        self.sums.append(Sum(name, scope, mean, value))
         return Expr("input", (), scope not in ("tensor", "global"), value.level + 1, f"sum:{name}")
 
     def load(self, slot: Slot) -> Any:
@@ -204,7 +203,7 @@ def gate(is_complex: bool, limit: float) -> Program:
     words = [Expr("input", (), True, 0, f"g:{i}") for i in range(2 if is_complex else 1)]
     g2 = abs2(Complex(*words) if is_complex else words[0])
     sums = (
-        Sum("square", "tensor", False, where(isfinite(g2), g2, 0.0)),
+        Sum("square", "tensor", False, g2),
         Sum("bad", "tensor", False, where(g2 <= limit, 0.0, 1.0)),
     )
     return Program("The gate", is_complex, {"g": len(words)}, (), (), (sums,), (), -1, {})

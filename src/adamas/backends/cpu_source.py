@@ -22,7 +22,7 @@ KERNEL = (
     "void(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], "
     "float64[:, ::1], int64, int64, int64)"
 )
-FINISH = "void(int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1])"
+FINISH = "boolean(int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1])"
 COMMIT = "void(int64[:, ::1], int64[:, ::1])"
 
 _SPELL = {
@@ -212,8 +212,11 @@ def add_columns(values, total, rows, columns, part, parts, row, column, n):
 
 
 def identifier(name: str) -> str:
-    """A name of the program as a Python identifier."""
-    return name.replace(".", "_").replace(":", "_")
+    """A name of the program as a Python identifier, ending in an underscore as no name of the template does.
+
+    What belongs to an array ``m`` is m_ (an element), m_at (where the block begins), m_load and m_store.
+    """
+    return name.replace(".", "__").replace(":", "__").replace("'", "__fresh") + "_"
 
 
 @dataclass
@@ -234,6 +237,7 @@ class Layout:
     g_kind: str
     arithmetic: str
     strided: bool = False  # whether some tensor or gradient has gaps; without, there is less to compile
+    careful: bool = False  # whether sums leave out what is not finite
 
     @property
     def matrix(self) -> bool:
@@ -321,9 +325,9 @@ class _Pass:
         if node.op in ("gt", "ge", "and", "isfinite"):
             return name
         if name not in self.cast:
-            self.cast[name] = f"{name}_" if self.f == "f32" else name
+            self.cast[name] = f"{name}f32" if self.f == "f32" else name
             if self.f == "f32":
-                self.prologue(f"{name}_ = f32({name})")
+                self.prologue(f"{self.cast[name]} = f32({name})")
         return self.cast[name]
 
     def input(self, node: Expr) -> str:
@@ -338,14 +342,14 @@ class _Pass:
         elif node.name.split(":")[0] in self.program.arrays:
             array, word = node.name.split(":")
             words = self.program.arrays[array]
-            name = array if words == 1 else f"{array}_{('re', 'im')[int(word)]}"
+            name = identifier(array if words == 1 else f"{array}.{('re', 'im')[int(word)]}")
             index = "i" if words == 1 else f"2 * i + {word}"
-            text, line = self.body, f"{self.f}(load_{array}({array}_at, {index}))"
+            text, line = self.body, f"{self.f}({identifier(array)}load({identifier(array)}at, {index}))"
         else:
             mean = f"{node.name[4:]}'" if node.name.startswith("sum:") else node.name
             self.spreads.append(mean)
-            name = identifier(mean.replace("'", "_fresh"))
-            text, line = self.body, f"load_spread({name}_at, i)"
+            name = identifier(mean)
+            text, line = self.body, f"load_spread({name}at, i)"
         self.names[key] = name
         text(f"{name} = {line}")
         return name
@@ -360,17 +364,21 @@ class _Pass:
         return [s for s in self.program.sums[self.k] if s.scope in scopes]
 
     def store_sums(self) -> None:
-        for s in self.here("tensor", "global"):
-            lane = f"scratch + {self.layout.scratch[f'lane {s.name}']}"
-            self.body(f"store_lane({lane}, i, load_lane({lane}, i) + f64({self.value(s.value)}))")
-        for s in self.here(*MEANS):
-            self.body(f"store_value(scratch + {self.layout.scratch[f'value {s.name}']}, i, {self.value(s.value)})")
+        for s in self.program.sums[self.k]:
+            x = self.value(s.value)
+            if self.layout.careful:
+                x = f"({x} if ({x} - {x}) == {self.f}(0) else {self.f}(0))"
+            if s.scope in MEANS:
+                self.body(f"store_value(scratch + {self.layout.scratch[f'value {s.name}']}, i, {x})")
+            else:
+                lane = f"scratch + {self.layout.scratch[f'lane {s.name}']}"
+                self.body(f"store_lane({lane}, i, load_lane({lane}, i) + f64({x}))")
 
     def store_writes(self) -> None:
         for array, words in self.program.writes.items():
             for c, word in enumerate(words):
                 index = "i" if len(words) == 1 else f"2 * i + {c}"
-                self.body(f"store_{array}({array}_at, {index}, {self.value(word)})")
+                self.body(f"{identifier(array)}store({identifier(array)}at, {index}, {self.value(word)})")
 
     # ---- the loops around the rule
 
@@ -419,7 +427,7 @@ class _Pass:
         for array in dict.fromkeys((*reads, *(self.program.writes if self.last else ()))):
             j, words = self.layout.pointers.index(array), self.program.arrays[array]
             size = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}[self.layout.kinds[array]] * words
-            out(f"{array}_at = pointers[tensor, {j}] + {size} * first")
+            out(f"{identifier(array)}at = pointers[tensor, {j}] + {size} * first")
             if array in ("p", "g") and self.layout.strided:
                 out(f"if layout[tensor, {P_STRIDED if array == 'p' else G_STRIDED}]:")
                 out(f"    {array}_at = scratch + {scratch[array]}")
@@ -427,7 +435,7 @@ class _Pass:
         for mean in self.spreads:
             at = f"pointers[tensor, {self.layout.pointers.index(mean)}]"
             by_column, size = mean.rstrip("'").endswith(".column"), 8 if layout.arithmetic == "float64" else 4
-            spread = f"{identifier(mean.replace(chr(39), '_fresh'))}_at"
+            spread = f"{identifier(mean)}at"
             expand = f"expand({at}, {spread}, {by_column}, height, columns, top, column, n)"
             if by_column:  # a piece of one row meets the column means as they lie in memory
                 out(f"{spread} = {at} + {size} * ((top // height) * columns + column)", "if span > 1:")
@@ -449,12 +457,12 @@ class _Pass:
 
 
 def _finish(layout: Layout, k: int, out: _Text) -> None:
-    """Between passes: add up items, parts and rows in order, and turn sums into means."""
+    """Between passes: add up items, parts and rows in order, and turn sums into means; tell whether all are finite."""
     here = layout.program.sums[k]
     f = "f64" if layout.arithmetic == "float64" else "f32"
     at = {name: f"pointers[tensor, {j}]" for j, name in enumerate(layout.pointers)}
     out("", '@njit(nogil=True, error_model="numpy")')
-    out(f"def finish_{k}(pointers, layout, items, partial, totals):")
+    out(f"def finish_{k}(pointers, layout, items, partial, totals):", "    check = 0.0")
     out("    for tensor in range(len(layout)):")
     out.depth = 2
     if layout.matrix:
@@ -466,23 +474,26 @@ def _finish(layout: Layout, k: int, out: _Text) -> None:
         if s.scope in ("tensor", "global"):
             j = layout.totals.index(s.name)
             out("total = 0.0", "for item in range(items[tensor], items[tensor + 1]):")
-            out(f"    total += partial[item, {j}]", f"totals[tensor, {j}] = total{mean}")
+            out(f"    total += partial[item, {j}]", f"totals[tensor, {j}] = total{mean}", "check += total * 0.0")
         elif s.scope == "column":
             out("for b in range(count):", "    for c in range(columns):", "        total = 0.0")
             out("        for i in range(parts):")
             out(f"            total += load_total({sums_at}, (b * parts + i) * columns + c)")
             out(f"        store_mean({fresh}, b * columns + c, {f}(total / f64(rows)))")
+            out("        check += total * 0.0")
         elif s.scope == "row":
             out("for r in range(count * rows):")
-            out(f"    store_mean({fresh}, r, {f}(load_total({sums_at}, r) / f64(columns)))")
+            out(f"    total = load_total({sums_at}, r)", f"    store_mean({fresh}, r, {f}(total / f64(columns)))")
+            out("    check += total * 0.0")
         else:
             out("for b in range(count):", "    total = 0.0", "    for r in range(b * rows, (b + 1) * rows):")
             out(f"        total += load_total({sums_at}, r) / f64(columns)", "    matrix = total / f64(rows)")
+            out("    check += total * 0.0")
             out("    for r in range(b * rows, (b + 1) * rows):")
             out(f"        share = load_total({sums_at}, r) / f64(columns) / matrix if matrix > 0 else 0.0")
             out(f"        store_mean({fresh}, r, {f}(share))")
     out.depth = 0
-    out("")
+    out("    return check == 0.0", "")
 
 
 def _commit(layout: Layout, out: _Text) -> None:
@@ -505,7 +516,7 @@ def _movers(layout: Layout, out: _Text) -> None:
             continue
         word = {"float64": 8, "float32": 4}.get(layout.kinds[array], 2)
         bits, words = f"bits{8 * word}", layout.program.arrays[array]
-        out(f'read_{array}, keep_{array} = loader("{bits}", "{array}"), storer("{bits}", "{array}")')
+        out(f'read_{array}, keep_{array} = loader("{bits}", "{array}_"), storer("{bits}", "{array}_")')
         inside, outside = f"(k + j) * {words} + c", "base + offset + j * stride"
         gather = f"keep_{array}(block, {inside}, read_{array}({outside}, c))"
         scatter = f"keep_{array}({outside}, c, read_{array}(block, {inside}))"
@@ -520,13 +531,14 @@ def _movers(layout: Layout, out: _Text) -> None:
 def generate(layout: Layout) -> tuple[str, dict[str, str]]:
     """The module's text, and the signature of each function to compile."""
     program, kinds = layout.program, layout.kinds
-    scopes = (*program.arrays, "lane", "spread", "value", "mean", "total")
+    scopes = (*map(identifier, program.arrays), "lane", "spread", "value", "mean", "total")
     out = _Text()
     title = f"{program.title}, {layout.p_kind} parameters, {layout.g_kind} gradients, {layout.arithmetic}"
     out(f'"""{title}{", complex" if program.is_complex else ""}: generated, not to be edited."""', "")
     out(*PRELUDE.format(scopes=scopes).splitlines())
     for array, kind in kinds.items():
-        out(f'load_{array}, store_{array} = loader("{kind}", "{array}"), storer("{kind}", "{array}")')
+        name = identifier(array)
+        out(f'{name}load, {name}store = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
     helpers = {"lane": "float64", "total": "float64"} | dict.fromkeys(("spread", "value", "mean"), layout.arithmetic)
     for name, kind in helpers.items():
         out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
