@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import platform
+import re
+
 import cases
 import numpy as np
 import pytest
 
 import adamas
+from adamas.backends import cpu
+from adamas.backends.cpu_source import KERNEL
 from adamas.backends.reference import Reference
+from adamas.codecs import CODECS
 
 STEPS = 4
 
@@ -96,3 +102,21 @@ def test_memory_layout_is_the_users_own_affair(rule: str, codec: str, p_layout: 
         assert cases.same_bits(a, b)
         np.testing.assert_allclose(a, c, rtol=1e-5)  # norms are summed in another order
     assert cases.same_state(opts[0].state_dict(), opts[1].state_dict())
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
+@pytest.mark.parametrize("rule", ["adamw", "amsgrad", "lamb"])
+def test_the_inner_loop_is_vector_code(rule: str) -> None:
+    """At the processor's full width, although four or five arrays might overlap for all that a compiler knows."""
+    from llvmlite import binding
+
+    source = cpu.source(adamas.rules.get(rule), dict.fromkeys("mvw", CODECS["float32"]), np.float32, np.float32)
+    space: dict = {}
+    exec(compile(source, rule, "exec"), space)
+    space["pass_0"].compile(KERNEL)
+    (assembly,) = space["pass_0"].inspect_asm().values()
+    width = "zmm" if binding.get_host_cpu_features().get("avx512f") else "ymm"
+    if rule == "lamb":  # its sums are float64, and one vector of those is half a vector of float32
+        width = "[xyz]mm"
+    assert re.search(rf"vsqrtps\s.*%{width}", assembly)
+    assert re.search(rf"vdivps\s.*%{width}", assembly)

@@ -7,6 +7,7 @@ import inspect
 import math
 import pickle
 import pydoc
+import tracemalloc
 
 import cases
 import numpy as np
@@ -79,6 +80,22 @@ def test_memory_counts_bytes() -> None:
     assert memory["state"] == 8 * (128 * 256 + 64)
     assert memory["state_per_parameter"] == 8
     assert adamas.Adafactor(params[:1]).memory()["state"] == 4 * (128 + 256)
+
+
+@pytest.mark.parametrize("rule", cases.rule_names())
+@pytest.mark.parametrize("state", [None, "float32"])
+def test_a_step_allocates_next_to_nothing(rule: str, state: str | None) -> None:
+    """8 MiB of parameters; a step makes small tables, never a temporary of the parameter's size."""
+    params = [np.ones((1024, 1024), np.float32), np.ones((1 << 20) + 1, np.float32)]
+    grads = [np.full_like(p, 0.1) for p in params]
+    opt = adamas.optimizer_class(rule)(params, state=state, max_grad_norm=1.0)
+    opt.step(grads)
+    tracemalloc.start()
+    opt.step(grads)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64 << 10
+    assert opt.memory()["workspace"] < 0.1 * opt.memory()["parameters"]
 
 
 def test_repr_says_what_it_is() -> None:
