@@ -189,3 +189,26 @@ def test_clipping_is_over_all_tensors() -> None:
     m = opt.state_dict()["arrays"]
     np.testing.assert_allclose(m["a"]["m"], [0.1 * 3 / 5, 0], rtol=1e-6)
     np.testing.assert_allclose(m["b"]["m"], [0.1 * 4 / 5], rtol=1e-6)
+
+
+def test_an_array_that_was_replaced_is_noticed() -> None:
+    params = {"w": np.ones(3), "b": np.ones(1)}
+    opt = adamas.Adam(params)
+    opt.step({"w": np.ones(3), "b": np.ones(1)})
+    params["w"] = params["w"] * 2  # a new array, which no step would ever change
+    before = params["b"].copy()
+    with pytest.raises(ValueError, match=r"w: params now holds another array.*in place"):
+        opt.step({"w": np.ones(3), "b": np.ones(1)})
+    np.testing.assert_array_equal(params["b"], before)
+
+
+def test_unaligned_gradients_are_stepped_from_a_copy() -> None:
+    x, y = np.ones(100, np.float32), np.ones(100, np.float32)
+    a, b = adamas.Adam(x), adamas.Adam(y)
+    for t in range(3):
+        g = cases.arrays([(100,)], "float32", seed=t)[0]
+        odd = np.frombuffer(b"!" + g.tobytes(), np.uint8)[1:].view(np.float32)
+        assert not odd.flags.aligned
+        a.step(g)
+        b.step(odd)
+    np.testing.assert_array_equal(x, y)

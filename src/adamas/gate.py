@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from adamas.backends import Floats
 
@@ -26,8 +27,9 @@ class Gate:
     def __post_init__(self) -> None:
         if self.nonfinite not in POLICIES:
             raise ValueError(f"nonfinite={self.nonfinite!r}: expected one of {', '.join(POLICIES)}")
-        if self.max_grad_norm is not None and not float(self.max_grad_norm) > 0:
-            raise ValueError(f"max_grad_norm={self.max_grad_norm!r}: expected a positive number, or None")
+        limit = self.max_grad_norm
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, Real) or not limit > 0):
+            raise ValueError(f"max_grad_norm={limit!r}: expected a positive number, or None")
 
     @property
     def needed(self) -> bool:

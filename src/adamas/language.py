@@ -26,6 +26,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from numbers import Real
 from typing import Any
 
 __all__ = [
@@ -300,7 +301,7 @@ class Hyper:
             raise TypeError(f"{name}: expected {len(self.default)} numbers, got {value!r}")
         for i, x in enumerate(value if many else (value,)):
             label = f"{name}[{i}]" if many else name
-            if isinstance(x, bool) or (not isinstance(x, (int, float)) and not hasattr(x, "__float__")):
+            if isinstance(x, bool) or not isinstance(x, Real):
                 raise TypeError(f"{label}: expected a number, got {x!r}")
             if not self._contains(float(x)):
                 raise ValueError(f"{label}={float(x):g} is outside {self.interval()}")

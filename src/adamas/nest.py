@@ -49,37 +49,44 @@ def rebuild(nest: Any, leaves: Iterator[Any]) -> Any:
     return type(nest)(*parts) if hasattr(nest, "_fields") else type(nest)(parts)
 
 
-def match(nest: Any, other: Any, out: list[Any], path: tuple[str, ...] = ()) -> None:
-    """Append to ``out`` the leaves of ``other``, which must have the form of ``nest``, in the order of ``nest``."""
-    if isinstance(nest, dict):
-        if not isinstance(other, dict) or len(other) != len(nest) or any(key not in other for key in nest):
-            raise _mismatch(nest, other, path)
-        pairs: Any = ((key, child, other[key]) for key, child in nest.items())
-    elif isinstance(nest, (list, tuple)):
-        if not isinstance(other, (list, tuple)) or len(other) != len(nest):
-            raise _mismatch(nest, other, path)
-        pairs = zip(range(len(nest)), nest, other, strict=True)
-    else:
-        out.append(other)
-        return
-    for key, child, twin in pairs:
-        if isinstance(child, (dict, list, tuple)):
-            match(child, twin, out, (*path, str(key)))
-        else:
-            out.append(twin)
+class Form:
+    """The form of a nest: what another nest must look like to have its leaves taken in the same order."""
 
+    def __init__(self, nest: Any, path: tuple[str, ...] = ()) -> None:
+        self.path, self.kind = path, type(nest)
+        children = _children(nest)
+        self.keys = None if children is None else [key for key, _ in children]
+        self.children = [Form(child, (*path, str(key))) for key, child in children or ()]
+        self.flat = all(child.keys is None for child in self.children)
 
-def _mismatch(nest: Any, other: Any, path: tuple[str, ...]) -> Exception:
-    where = ".".join(path) or "the gradients"
-    if isinstance(nest, dict) and isinstance(other, dict):
-        missing, extra = [k for k in nest if k not in other], [k for k in other if k not in nest]
-        text = f"missing {missing}" if missing else ""
-        text += f"{' and ' if missing and extra else ''}unexpected {extra}" if extra else ""
-        return ValueError(f"{where}: {text}; gradients need the keys of the parameters, {list(nest)}")
-    if isinstance(other, Sequence) and isinstance(nest, Sequence):
-        return ValueError(f"{where}: expected {len(nest)} entries as in the parameters, got {len(other)}")
-    kinds = type(nest).__name__, type(other).__name__
-    return TypeError(f"{where}: expected a {kinds[0]} as in the parameters, got {kinds[1]}")
+    def leaves(self, other: Any, what: str) -> list[Any]:
+        """The leaves of a nest of this form; raises TypeError or ValueError, calling the nest ``what``."""
+        if self.keys is None:
+            return [other]
+        if not self._fits(other):
+            raise self._mismatch(other, what)
+        parts = list(other) if isinstance(other, (list, tuple)) else [other[key] for key in self.keys]
+        if self.flat:
+            return parts
+        return [leaf for child, part in zip(self.children, parts, strict=True) for leaf in child.leaves(part, what)]
+
+    def _fits(self, other: Any) -> bool:
+        keys = self.keys or []
+        if issubclass(self.kind, dict):
+            return isinstance(other, dict) and len(other) == len(keys) and all(key in other for key in keys)
+        return isinstance(other, (list, tuple)) and len(other) == len(keys)
+
+    def _mismatch(self, other: Any, what: str) -> Exception:
+        where = f"{what}, {'.'.join(self.path)}" if self.path else what
+        keys = self.keys or []
+        if issubclass(self.kind, dict) and isinstance(other, dict):
+            missing, extra = [k for k in keys if k not in other], [k for k in other if k not in keys]
+            parts = [f"missing {missing}"] * bool(missing) + [f"unexpected {extra}"] * bool(extra)
+            return ValueError(f"{where}: {' and '.join(parts)}; expected the keys of the parameters, {keys}")
+        if isinstance(other, (list, tuple)) and not issubclass(self.kind, dict):
+            return ValueError(f"{where}: expected {len(keys)} entries as in the parameters, got {len(other)}")
+        names = self.kind.__name__, type(other).__name__
+        return TypeError(f"{where}: expected a {names[0]} as in the parameters, got {names[1]}")
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, ClassVar
 
+import numpy as np
+
 from adamas import nest, rules
 from adamas.backends import Backend, Tensor
 from adamas.gate import Decision, Gate
@@ -63,6 +65,8 @@ TypeError, ValueError
 def backend_of(choice: str | Backend) -> Backend:
     """A backend by its name; a compiler is imported only when its backend is asked for."""
     if not isinstance(choice, str):
+        if not hasattr(choice, "launch"):
+            raise TypeError(f"backend={choice!r}: expected 'cpu', 'reference' or a backend")
         return choice
     if choice == "cpu":
         from adamas.backends.cpu import Cpu
@@ -73,6 +77,11 @@ def backend_of(choice: str | Backend) -> Backend:
 
         return Reference()
     raise ValueError(f"unknown backend {choice!r}{nest.nearest(choice, ['cpu', 'reference'])}")
+
+
+def _check_flag(name: str, value: Any) -> None:
+    if not isinstance(value, (bool, np.bool)):
+        raise TypeError(f"{name}={value!r}: expected True or False")
 
 
 class Optimizer:
@@ -112,10 +121,12 @@ class Optimizer:
             raise TypeError(f"groups: expected a dict of name pattern → options, got {groups!r}")
         left, out = list(names), []
         for pattern, changes in (groups or {}).items():
+            if not isinstance(pattern, str) or not isinstance(changes, Mapping):
+                raise TypeError(f"groups: expected name pattern → dict of options, got {pattern!r}: {changes!r}")
             unknown = [k for k in changes if k not in base]
             if unknown:
                 raise TypeError(f"groups[{pattern!r}]: no option {unknown[0]!r}{nest.nearest(unknown[0], list(base))}")
-            mine = [n for n in left if fnmatchcase(n, pattern)]
+            mine = [n for n in left if n == pattern or fnmatchcase(n, pattern)]
             if not mine:
                 raise ValueError(f"groups: {pattern!r} matches no leaf{nest.nearest(pattern, left or names)}")
             left = [n for n in left if n not in mine]
@@ -126,9 +137,10 @@ class Optimizer:
         group_of = {name: i for i, group in enumerate(self.param_groups) for name in group["names"]}
         codecs = [choose(self.rule, self.param_groups[group_of[n]]["state"], n, p.shape) for n, p in leaves.items()]
         for group in self.param_groups:
-            if isinstance(group["state"], Mapping | str) or not leaves:
-                choose(self.rule, group["state"] if not leaves else None, "", (1, 1))
+            choose(self.rule, group["state"], "", (1, 1))  # also where a group holds no leaf
+            _check_flag("maximize", group["maximize"])
         tensors = [Tensor(n, p, allocate(self.rule, c, p)) for (n, p), c in zip(leaves.items(), codecs, strict=True)]
+        self._form = nest.Form(self.params)
         self._state = State(self.rule, tensors, codecs)
         groups = [group_of[name] for name in leaves]
         self._plan = Plan(self._state, backend_of(self._backend), groups)
@@ -142,13 +154,17 @@ class Optimizer:
         """Each group's hyper-parameters of the coming step as letters; raises if one is out of its interval."""
         current = [[self._now(k, group[k]) for k in self.rule.hyper] for group in self.param_groups]
         if self._checked is None or self._checked[0] != current:
-            self._checked = (current, [self._check(i, values) for i, values in enumerate(current)])
-            self._check_equal(self._checked[1])
+            letters = [self._check(i, values) for i, values in enumerate(current)]
+            self._check_equal([x for x, group in zip(letters, self.param_groups, strict=True) if group["names"]])
+            self._checked = (current, letters)
         out: list[dict[str, float]] = self._checked[1]
         return out
 
     def _now(self, name: str, value: Any) -> Any:
-        return value(self._state.steps + 1) if name == "lr" and callable(value) else value
+        if name == "lr" and callable(value):
+            return value(self._state.steps + 1)
+        value = value.tolist() if isinstance(value, np.ndarray) else value
+        return tuple(value) if isinstance(value, list) else value  # a copy, so that a change in it is seen
 
     def _check(self, i: int, values: list[Any]) -> dict[str, float]:
         named = dict(zip(self.rule.hyper, values, strict=True))
@@ -160,8 +176,8 @@ class Optimizer:
         return self.rule.letters(named)
 
     def _check_equal(self, letters: list[dict[str, float]]) -> None:
-        for name in self._plan.needs_equal() & set(letters[0]):
-            values = {group[name] for group in letters}
+        for name in self._plan.needs_equal():
+            values = {group[name] for group in letters if name in group}
             if len(values) > 1:
                 raise ValueError(f"{self.rule.name} estimates over all groups: {name} must not differ, got {values}")
 
@@ -187,8 +203,15 @@ class Optimizer:
         Raises TypeError or ValueError for a wrong form, shape, dtype or hyper-parameter, FloatingPointError as
         ``nonfinite="raise"`` says; then nothing has been changed.
         """
-        leaves: list[Any] = []
-        nest.match(self.params, grads, leaves)
+        leaves = self._form.leaves(grads, "the gradients")
+        for tensor, p in zip(self._state.tensors, self._form.leaves(self.params, "the parameters"), strict=True):
+            if tensor.p is not p:
+                raise ValueError(
+                    f"{tensor.name}: params now holds another array than when the optimizer was made; "
+                    "change arrays in place (p[...] = x), or make a new optimizer"
+                )
+        for group in self.param_groups:
+            _check_flag("maximize", group["maximize"])
         signs = [-1.0 if group["maximize"] else 1.0 for group in self.param_groups]
         self.last_step = self._plan.step(leaves, self._letters(), signs, self.gate)
         return self.last_step
@@ -230,11 +253,12 @@ class Optimizer:
         A callable ``lr`` of this optimizer stays and goes on from the restored step count. Raises ValueError, with
         nothing changed, if names, shapes, dtypes or rule do not fit.
         """
-        saved = state_dict.get("param_groups", [])
+        saved = self._saved_groups(state_dict)
         if [sorted(g.get("names", ())) for g in saved] != [sorted(g["names"]) for g in self.param_groups]:
             raise ValueError("param_groups: the groups of the state hold other leaves than those of this optimizer")
         for i, group in enumerate(saved):
-            self._check(i, [1.0 if group[k] is None else group[k] for k in self.rule.hyper])
+            self._check(i, [1.0 if k == "lr" and group[k] is None else group[k] for k in self.rule.hyper])
+            _check_flag("maximize", group["maximize"])
         self._state.restore(state_dict)
         for mine, theirs in zip(self.param_groups, saved, strict=True):
             for name in self.rule.hyper:
@@ -242,8 +266,17 @@ class Optimizer:
                     mine[name] = theirs[name]
             mine["maximize"] = theirs["maximize"]
 
+    def _saved_groups(self, state_dict: Any) -> list[Mapping[str, Any]]:
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"expected a state_dict, got {type(state_dict).__name__}")
+        groups = state_dict.get("param_groups")
+        needed = {"names", "maximize", *self.rule.hyper}
+        if not isinstance(groups, list) or not all(isinstance(g, Mapping) and needed <= set(g) for g in groups):
+            raise ValueError(f"param_groups: expected a list of dicts with {', '.join(sorted(needed))}")
+        return groups
+
     def __getstate__(self) -> dict[str, Any]:
-        kept = {k: v for k, v in self.__dict__.items() if k not in ("_plan", "_state", "_checked")}
+        kept = {k: v for k, v in self.__dict__.items() if k not in ("_plan", "_state", "_form", "_checked")}
         return {**kept, "saved": self._state.export()}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:

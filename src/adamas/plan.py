@@ -40,11 +40,12 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Kind:
-    """The gradients that a plan is ready for: dtypes (None where there is none), usual strides, launches."""
+    """The gradients that a plan is ready for: dtypes (None where there is none), usual strides, bytes, launches."""
 
     dtypes: tuple[Any, ...]
     strides: tuple[tuple[int, ...], ...]
     sizes: Ints
+    alignment: Ints
     groups: tuple[_Group, ...]
 
 
@@ -75,8 +76,7 @@ class Plan:
                 if g.strides != strides:
                     odd.append(i)
             else:
-                if all(grads[i].flags.aligned for i in odd):
-                    return kind, self._apart(kind, grads, odd)
+                return kind, self._apart(kind, grads, odd)
         arrays = [
             None if g is None else self._gradient(t.name, t.p, g)
             for t, g in zip(self.state.tensors, grads, strict=True)
@@ -87,25 +87,30 @@ class Plan:
         return kind, self._apart(kind, filled, odd)
 
     def _apart(self, kind: _Kind, arrays: Sequence[Array], odd: list[int]) -> Grads:
-        """Replace by a copy each gradient that may share memory with a parameter: a step would change it midway."""
-        low = self.backend.addresses(arrays)
-        high = low + kind.sizes
+        """Copies of the gradients that no kernel may read: unaligned ones, and those that may share memory with a
+        parameter, which the step would change midway.
+        """
+        at = self.backend.addresses(arrays)
+        low, high = at.copy(), at + kind.sizes
         for i in odd:
             low[i], high[i] = np.lib.array_utils.byte_bounds(arrays[i])
-        if len(self.starts) and low.any():
+        unfit = (at % kind.alignment) != 0
+        if len(self.starts) and at.any():
             last = np.searchsorted(self.starts, high, side="left") - 1  # the last parameter that begins before the end
-            shared = np.flatnonzero((last >= 0) & (self.ends[last] > low) & (kind.sizes > 0))
-            if shared.size:
-                arrays = [g.copy("K") if i in shared else g for i, g in enumerate(arrays)]
-                odd = [i for i in {*odd, *shared.tolist()} if arrays[i].strides != kind.strides[i]]
-                return Grads(arrays, self.backend.addresses(arrays), frozenset(odd))
-        for i in odd:  # the first element, which need not be the lowest
-            low[i] = arrays[i].ctypes.data
-        return Grads(arrays, low, frozenset(odd))
+            unfit |= (last >= 0) & (self.ends[last] > low) & (kind.sizes > 0)
+        if not unfit.any():
+            return Grads(arrays, at, frozenset(odd))
+        copies = set(np.flatnonzero(unfit).tolist())
+        arrays = [g.copy("K") if i in copies else g for i, g in enumerate(arrays)]
+        odd = [i for i in copies.union(odd) if arrays[i].strides != kind.strides[i]]
+        return Grads(arrays, self.backend.addresses(arrays), frozenset(odd))
 
     @staticmethod
     def _gradient(name: str, p: Array, g: Any) -> Array:
-        array = np.asarray(g)
+        try:
+            array = np.asarray(g)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name}: gradient is no array: {error}") from None
         if array.dtype.name not in DTYPES:
             raise TypeError(f"{name}: gradient of dtype {array.dtype}; expected one of {', '.join(DTYPES)}")
         if array.shape != p.shape:
@@ -115,7 +120,7 @@ class Plan:
             raise TypeError(f"{name}: {array.dtype} gradient for a {p.dtype} parameter; pass {remedy} if that is meant")
         if not array.dtype.isnative:
             raise TypeError(f"{name}: gradient in foreign byte order; pass g.astype(g.dtype.newbyteorder('='))")
-        return array if array.flags.aligned else array.copy()
+        return array
 
     # ---- launches
 
@@ -131,15 +136,16 @@ class Plan:
 
     def _make(self, dtypes: tuple[Any, ...]) -> _Kind:
         alike: dict[tuple[Any, ...], list[int]] = {}
-        strides, sizes = [], []
+        strides, sizes, alignment = [], [], []
         for i, (tensor, codecs, dtype) in enumerate(zip(self.state.tensors, self.state.codecs, dtypes, strict=True)):
             item = 0 if dtype is None else dtype.itemsize
             strides.append(dense_strides(tensor.p.shape, order_of(codecs, tensor.p), item))
             sizes.append(tensor.p.size * item)
+            alignment.append(1 if dtype is None else dtype.alignment)
             if dtype is not None and tensor.p.size:
                 alike.setdefault((tuple(c.name for c in codecs.values()), tensor.p.dtype, dtype), []).append(i)
         groups = tuple(_Group(np.array(indices), self._launch(indices, key[2])) for key, indices in alike.items())
-        return _Kind(dtypes, tuple(strides), np.array(sizes, np.int64), groups)
+        return _Kind(dtypes, tuple(strides), np.array(sizes, np.int64), np.array(alignment, np.int64), groups)
 
     def _launch(self, indices: Sequence[int], grad_dtype: Any) -> Launch:
         state = self.state
@@ -270,16 +276,20 @@ def check_parameter(name: str, p: Any) -> None:
         raise ValueError(f"{name}: parameter is read-only; pass p.copy()")
     if not p.flags.aligned:
         raise ValueError(f"{name}: parameter is not aligned in memory; pass p.copy()")
-    if any(stride == 0 and size > 1 for stride, size in zip(p.strides, p.shape, strict=True)) and p.size:
-        raise ValueError(f"{name}: elements of the parameter share memory (a broadcast view); pass p.copy()")
+    reach = p.itemsize
+    for stride, size in sorted((abs(s), n) for s, n in zip(p.strides, p.shape, strict=True) if n > 1):
+        if stride < reach and p.size:
+            raise ValueError(f"{name}: elements of the parameter share memory (a view over a window); pass p.copy()")
+        reach += stride * (size - 1)
 
 
 def check_apart(names: Sequence[str], arrays: Sequence[Array]) -> None:
     """Raise ValueError if two parameters share memory: one step would change the other."""
     bounds = sorted((*np.lib.array_utils.byte_bounds(p), i) for i, p in enumerate(arrays) if p.size)
-    reach, holder = -1, -1
+    near: list[tuple[int, int]] = []  # (end, index) of those that reach past the present start
     for start, end, i in bounds:
-        if start < reach and np.shares_memory(arrays[holder], arrays[i]):
-            raise ValueError(f"{names[i]} and {names[holder]} share memory; pass one of them, or copy")
-        if end > reach:
-            reach, holder = end, i
+        near = [(e, j) for e, j in near if e > start]
+        for _, j in near:
+            if np.shares_memory(arrays[j], arrays[i]):
+                raise ValueError(f"{names[i]} and {names[j]} share memory; pass one of them, or copy")
+        near.append((end, i))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ def choose(rule: Rule, choice: Choice, leaf: str, shape: tuple[int, ...]) -> dic
 
 
 def _codec(name: str) -> Codec:
+    if not isinstance(name, str):
+        raise TypeError(f"state: expected a codec's name, got {name!r}")
     if name not in CODECS:
         raise ValueError(f"unknown codec {name!r}{nearest(name, list(CODECS))}")
     return CODECS[name]
@@ -47,6 +50,8 @@ def _codec(name: str) -> Codec:
 def _by_slot(rule: Rule, choice: Choice) -> dict[str, str]:
     if choice is None:
         return {}
+    if not isinstance(choice, (str, Mapping)):
+        raise TypeError(f"state={choice!r}: expected None, a codec's name, or a dict of slot → codec")
     if isinstance(choice, str):
         codec = _codec(choice)
         fits = [s.name for s in rule.slots if not isinstance(codec, Projecting) or s.projects]
@@ -154,19 +159,35 @@ class State:
         names = {t.name for t in self.tensors}
         for what in ("arrays", "t", "own"):
             _same_keys(what, names, saved[what])
-        _same_keys("shared", set(self.shared), saved["shared"])
+        _numbers("shared", set(self.shared), saved["shared"])
+        for label, count in (("steps", saved["steps"]), ("skipped", saved["skipped"]), *saved["t"].items()):
+            _count(label, count)
         for own, tensor in zip(self.own, self.tensors, strict=True):
-            _same_keys(f"own.{tensor.name}", set(own), saved["own"][tensor.name])
+            _numbers(f"own.{tensor.name}", set(own), saved["own"][tensor.name])
             _same_keys(tensor.name, set(tensor.state), saved["arrays"][tensor.name])
             for key, array in tensor.state.items():
                 _fits(f"{tensor.name}: {key}", array, np.asarray(saved["arrays"][tensor.name][key]))
 
 
-def _same_keys(what: str, mine: set[str], theirs: Mapping[str, Any]) -> None:
-    lacks, extra = sorted(mine - set(theirs)), sorted(set(theirs) - mine)
+def _same_keys(what: str, mine: set[str], theirs: Any) -> None:
+    if not isinstance(theirs, Mapping):
+        raise TypeError(f"state {what}: expected a dict, got {theirs!r}")
+    lacks, extra = sorted(mine - set(theirs)), sorted(map(str, set(theirs) - mine))
     if lacks or extra:
         parts = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has an unknown {', '.join(extra)}"] * bool(extra)
         raise ValueError(f"state {what}: it {' and '.join(parts)}; both optimizers need the same names and state=")
+
+
+def _numbers(what: str, mine: set[str], theirs: Any) -> None:
+    _same_keys(what, mine, theirs)
+    for name, x in theirs.items():
+        if not isinstance(x, Real):
+            raise TypeError(f"state {what}: {name} is {x!r}, expected a number")
+
+
+def _count(label: str, count: Any) -> None:
+    if not isinstance(count, Integral) or count < 0:
+        raise ValueError(f"state: the step count {label} is {count!r}, expected an integer of at least 0")
 
 
 def _fits(label: str, array: Array, given: Array) -> None:
