@@ -1,8 +1,9 @@
 """Compiled kernels on disk, in a folder that nobody else can write.
 
-Numba's machine code is stored as a pickle, and unpickling runs code: so the folder is the user's own (mode
-0700, every parent safe), ``NUMBA_CACHE_DIR`` is not consulted, each file begins with its SHA-256, and anything
-amiss means compiling again. The file's name holds a hash of the source, the versions and the processor.
+Numba's machine code is stored as a pickle, and unpickling runs code: so the folder is the user's own (mode 0700,
+every parent safe), ``NUMBA_CACHE_DIR`` is not consulted, each file begins with the SHA-256 of its name and the
+rest, and anything amiss means compiling again. The file's name holds a hash of the source, the versions and the
+processor.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def folder() -> Path:
 def usable(path: Path) -> Path | None:
     """The folder, made if need be; None (with one warning) where kernels must stay in memory."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in (*reversed(path.parents), path):  # parents too are private, whatever the umask
+            if not part.exists():
+                part.mkdir(mode=0o700, exist_ok=True)
         path = path.resolve(strict=True)
         reason = _unsafe(path)
         if reason is None and not os.access(path, os.W_OK | os.X_OK):
@@ -113,13 +116,17 @@ class _Store:
     def __init__(self, path: Path) -> None:
         self.cache_path, self.path = str(path.parent), path
 
+    def seal(self, content: bytes) -> bytes:
+        """What a file of this name with this content begins with."""
+        return hashlib.sha256(self.path.name.encode() + b"\0" + content).digest()
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         from numba.core.compiler import CompileResult
 
         target_context.refresh()
         try:
             content = self.path.read_bytes()
-            if hashlib.sha256(content[32:]).digest() == content[:32]:
+            if content[:32] == self.seal(content[32:]):
                 return CompileResult._rebuild(target_context, *pickle.loads(content[32:]))
         except Exception:  # absent, damaged, or another build's: compiling is always right
             pass
@@ -130,7 +137,7 @@ class _Store:
 
         content = dumps(result._reduce())
         with contextlib.suppress(OSError):  # a full disk costs time at the next start, nothing else
-            _write(self.path, hashlib.sha256(content).digest() + content)
+            _write(self.path, self.seal(content) + content)
 
 
 @cache
