@@ -271,6 +271,21 @@ def test_the_bilinear_game(rule: str, backend: str) -> None:
 
 
 @BACKENDS
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_bilinear_game_of_two_dtypes(turned: bool, backend: str) -> None:
+    """Each dtype is a launch of its own: the first must not change what the second reads."""
+    results = []
+    for copied in (True, False):
+        players: list[np.ndarray] = [np.linspace(1, 2, 1000, dtype=d) for d in (np.float32, np.float64)]
+        players = players[::-1] if turned else players
+        opt = make("adam", players, lr=0.1, backend=backend)
+        for _ in range(3):
+            opt.step([g.copy() if copied else g for g in reversed(players)])
+        results.append(players)
+    assert all(map(cases.same_bits, *results))
+
+
+@BACKENDS
 def test_a_gradient_may_be_part_of_a_complex_parameter(backend: str) -> None:
     results = []
     for copied in (True, False):

@@ -212,3 +212,24 @@ def test_unaligned_gradients_are_stepped_from_a_copy() -> None:
         a.step(g)
         b.step(odd)
     np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("policy", ["skip", "raise"])
+def test_a_norm_beyond_float64_counts_as_non_finite(policy: str) -> None:
+    """Each |g|² is finite, their sum is not: to clip by it would make every gradient 0."""
+    x = [np.ones(1), np.ones(1)]
+    opt = adamas.Adam(x, max_grad_norm=1.0, nonfinite=policy)
+    grads = [np.array([1.2e154]), np.array([1.2e154])]
+    if policy == "skip":
+        assert not opt.step(grads).applied
+    else:
+        with pytest.raises(FloatingPointError, match="the sum of all"):
+            opt.step(grads)
+    np.testing.assert_array_equal(x, 1)
+
+
+def test_groups_keep_their_keys() -> None:
+    opt = adamas.Adam(np.ones(1))
+    opt.param_groups[0]["learning_rate"] = 0.1
+    with pytest.raises(ValueError, match="param_groups: expected 1 dicts with betas, eps, lr"):
+        opt.step(np.ones(1))

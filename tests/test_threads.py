@@ -363,7 +363,7 @@ def test_elements_past_two_to_the_31_are_counted_right(far: Callable[[int], np.n
     size = 2**31 + 70_000
     p, g = far(size), far(size)
     g[-40_000:] = 1 + np.arange(40_000) % 7
-    launch = Cpu().launch(sgd, {}, [Tensor("p", p)], np.dtype(np.float16))
+    launch = Cpu().launch(sgd, {}, [Tensor("p", p, (0,))], np.dtype(np.float16))
     whole = launch.kernel.work
     assert whole[-1, 2] == size
     launch.kernel.work = whole[-3:].copy()

@@ -57,13 +57,19 @@ def decide(gate: Gate, names: Sequence[str], square: Floats, bad: Floats) -> Dec
     for x in square.tolist():  # in order, so that the sum is the same on every machine
         total += x
     norm = math.sqrt(total)
-    if bad.any() and gate.nonfinite == "raise":
+    if not bad.any() and math.isfinite(norm):
+        return Decision(norm, _clip(gate, norm))
+    if gate.nonfinite == "raise":
         worst = [f"{name} ({int(n)} elements)" for name, n in zip(names, bad, strict=True) if n]
+        worst = worst or ["the sum of all |g|²"]
         raise FloatingPointError(
             f"non-finite gradients (or squares beyond the arithmetic's range) in {', '.join(worst)}; "
             'nothing was changed; use nonfinite="skip" to go on without such steps'
         )
-    if bad.any() and gate.nonfinite == "skip":
+    if gate.nonfinite == "skip":
         return Decision(norm, 1.0, applied=False)
-    clip = 1.0 if gate.max_grad_norm is None else min(1.0, float(gate.max_grad_norm) / (norm + 1e-6))
-    return Decision(norm, clip)
+    return Decision(norm, _clip(gate, norm))
+
+
+def _clip(gate: Gate, norm: float) -> float:
+    return 1.0 if gate.max_grad_norm is None else min(1.0, float(gate.max_grad_norm) / (norm + 1e-6))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adamas import nest, rules
-from adamas.backends import Backend, Tensor
+from adamas.backends import Backend, Tensor, order_of
 from adamas.gate import Decision, Gate
 from adamas.language import Rule
 from adamas.plan import Plan, check_apart, check_parameter
@@ -133,18 +133,23 @@ class Optimizer:
             out.append({"names": mine, **base, **changes})
         return [{"names": left, **base}, *out]
 
-    def _build(self, leaves: Mapping[str, Any]) -> None:
+    def _build(self, leaves: Mapping[str, Any], orders: Mapping[str, Any] | None = None) -> None:
+        """State and plan for these leaves, with the axes in given orders or as the parameters lie in memory."""
         group_of = {name: i for i, group in enumerate(self.param_groups) for name in group["names"]}
         codecs = [choose(self.rule, self.param_groups[group_of[n]]["state"], n, p.shape) for n, p in leaves.items()]
         for group in self.param_groups:
             choose(self.rule, group["state"], "", (1, 1))  # also where a group holds no leaf
             _check_flag("maximize", group["maximize"])
-        tensors = [Tensor(n, p, allocate(self.rule, c, p)) for (n, p), c in zip(leaves.items(), codecs, strict=True)]
+        tensors = []
+        for (name, p), mine in zip(leaves.items(), codecs, strict=True):
+            order = tuple(orders[name]) if orders else order_of(mine, p)
+            tensors.append(Tensor(name, p, order, allocate(self.rule, mine, p, order)))
         self._form = nest.Form(self.params)
         self._state = State(self.rule, tensors, codecs)
         groups = [group_of[name] for name in leaves]
         self._plan = Plan(self._state, backend_of(self._backend), groups)
         self._checked: Any = None
+        self._groups = len(self.param_groups)
         letters = self._letters()
         self._state.start([letters[g] for g in groups])
 
@@ -152,6 +157,9 @@ class Optimizer:
 
     def _letters(self) -> list[dict[str, float]]:
         """Each group's hyper-parameters of the coming step as letters; raises if one is out of its interval."""
+        keys = {"names", "state", "maximize", *self.rule.hyper}
+        if len(self.param_groups) != self._groups or any(g.keys() != keys for g in self.param_groups):
+            raise ValueError(f"param_groups: expected {self._groups} dicts with {', '.join(sorted(keys))}")
         current = [[self._now(k, group[k]) for k in self.rule.hyper] for group in self.param_groups]
         if self._checked is None or self._checked[0] != current:
             letters = [self._check(i, values) for i, values in enumerate(current)]
@@ -259,6 +267,9 @@ class Optimizer:
         for i, group in enumerate(saved):
             self._check(i, [1.0 if k == "lr" and group[k] is None else group[k] for k in self.rule.hyper])
             _check_flag("maximize", group["maximize"])
+        self._state.check(state_dict)
+        if any(list(t.order) != list(state_dict["order"][t.name]) for t in self._state.tensors):
+            self._build(nest.flatten(self.params), state_dict["order"])
         self._state.restore(state_dict)
         for mine, theirs in zip(self.param_groups, saved, strict=True):
             for name in self.rule.hyper:
@@ -282,7 +293,7 @@ class Optimizer:
     def __setstate__(self, kept: dict[str, Any]) -> None:
         saved = kept.pop("saved")
         self.__dict__.update(kept)
-        self._build(nest.flatten(self.params))
+        self._build(nest.flatten(self.params), saved["order"])
         self._state.restore(saved)
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adamas.backends import Array, Backend, Grads, Ints, Launch, dense_strides, order_of
+from adamas.backends import Array, Backend, Grads, Ints, Launch, dense_strides
 from adamas.gate import Decision, Gate, decide
 from adamas.language import call, names_of
 from adamas.program import FIRST, GRAD_SCALE
@@ -95,7 +95,7 @@ class Plan:
         for i in odd:
             low[i], high[i] = np.lib.array_utils.byte_bounds(arrays[i])
         unfit = (at % kind.alignment) != 0
-        if len(self.starts) and at.any():
+        if len(self.starts):
             last = np.searchsorted(self.starts, high, side="left") - 1  # the last parameter that begins before the end
             unfit |= (last >= 0) & (self.ends[last] > low) & (kind.sizes > 0)
         if not unfit.any():
@@ -139,7 +139,7 @@ class Plan:
         strides, sizes, alignment = [], [], []
         for i, (tensor, codecs, dtype) in enumerate(zip(self.state.tensors, self.state.codecs, dtypes, strict=True)):
             item = 0 if dtype is None else dtype.itemsize
-            strides.append(dense_strides(tensor.p.shape, order_of(codecs, tensor.p), item))
+            strides.append(dense_strides(tensor.p.shape, tensor.order, item))
             sizes.append(tensor.p.size * item)
             alignment.append(1 if dtype is None else dtype.alignment)
             if dtype is not None and tensor.p.size:

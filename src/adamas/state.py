@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adamas.backends import Array, Tensor, arithmetic, dense_strides, order_of
+from adamas.backends import Array, Tensor, arithmetic, dense_strides
 from adamas.codecs import CODECS, Codec, Projecting
 from adamas.language import Rule, call
 from adamas.nest import nearest
@@ -67,10 +67,9 @@ def _by_slot(rule: Rule, choice: Choice) -> dict[str, str]:
     return dict(choice)
 
 
-def allocate(rule: Rule, codecs: Mapping[str, Codec], p: Array) -> dict[str, Array]:
-    """The arrays of one leaf, before its first step."""
+def allocate(rule: Rule, codecs: Mapping[str, Codec], p: Array, order: tuple[int, ...]) -> dict[str, Array]:
+    """The arrays of one leaf, before its first step, their axes lying in memory in that order."""
     dtype = arithmetic(p.dtype)
-    order = order_of(codecs, p)
     arrays: dict[str, Array] = {}
     for place, slot in enumerate(rule.slots, 1):
         codec = codecs[slot.name]
@@ -136,12 +135,12 @@ class State:
             "t": dict(zip(names, self.t.tolist(), strict=True)),
             "shared": dict(self.shared),
             "own": {n: dict(o) for n, o in zip(names, self.own, strict=True)},
+            "order": {t.name: list(t.order) for t in self.tensors},
             "arrays": {t.name: {k: a.copy() for k, a in t.state.items()} for t in self.tensors},
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take over an export, matched by name. Everything is checked before anything is changed."""
-        self._check(saved)
+        """Take over an export that passed ``check``, matched by name."""
         for i, tensor in enumerate(self.tensors):
             for key, array in tensor.state.items():
                 array[...] = saved["arrays"][tensor.name][key]
@@ -150,19 +149,25 @@ class State:
         self.steps, self.skipped = int(saved["steps"]), int(saved["skipped"])
         self.shared = {k: float(x) for k, x in saved["shared"].items()}
 
-    def _check(self, saved: Mapping[str, Any]) -> None:
-        missing = {"rule", "steps", "skipped", "t", "shared", "own", "arrays"} - set(saved)
+    def check(self, saved: Mapping[str, Any]) -> None:
+        """Raise ValueError or TypeError unless the export fits in every name, shape and dtype."""
+        missing = {"rule", "steps", "skipped", "t", "shared", "own", "order", "arrays"} - set(saved)
         if missing:
             raise ValueError(f"not a state of this library: it has no {', '.join(sorted(missing))}")
         if saved["rule"] != self.rule.name:
             raise ValueError(f"the state is of rule {saved['rule']!r}, this optimizer's is {self.rule.name!r}")
         names = {t.name for t in self.tensors}
-        for what in ("arrays", "t", "own"):
+        for what in ("arrays", "t", "own", "order"):
             _same_keys(what, names, saved[what])
         _numbers("shared", set(self.shared), saved["shared"])
         for label, count in (("steps", saved["steps"]), ("skipped", saved["skipped"]), *saved["t"].items()):
             _count(label, count)
         for own, tensor in zip(self.own, self.tensors, strict=True):
+            order = saved["order"][tensor.name]
+            if not isinstance(order, (list, tuple)) or sorted(order) != list(range(tensor.p.ndim)):
+                raise ValueError(
+                    f"state order: {tensor.name} has {order!r}, expected an order of its {tensor.p.ndim} axes"
+                )
             _numbers(f"own.{tensor.name}", set(own), saved["own"][tensor.name])
             _same_keys(tensor.name, set(tensor.state), saved["arrays"][tensor.name])
             for key, array in tensor.state.items():

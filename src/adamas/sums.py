@@ -2,7 +2,7 @@
 
 A tensor is cut into *items*, an item into *blocks*. Lane i of a block adds to lane i of the item; lanes are
 folded in halves; items add up in order. A row adds up its blocks in lanes of its own. The cuts depend on the
-shape alone, never on threads or grouping.
+shape alone, never on threads or grouping; elements follow each other as ``Tensor.order`` says.
 """
 
 from __future__ import annotations

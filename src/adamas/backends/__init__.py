@@ -22,10 +22,15 @@ Steps = Generator[Mapping[str, Floats], Mapping[str, float], None]
 
 @dataclass
 class Tensor:
-    """One parameter as a backend sees it: ``p`` is written in place, ``state`` holds a slot's arrays."""
+    """One parameter as a backend sees it: ``p`` is written in place, ``state`` holds a slot's arrays.
+
+    ``order`` is the order of the axes in which its state lies in memory and its sums are taken. It is that of the
+    parameter when the optimizer was made, and goes into every state: a pickled array may come back in another.
+    """
 
     name: str
     p: Array
+    order: tuple[int, ...]
     state: dict[str, Array] = field(default_factory=dict)
 
 
@@ -60,7 +65,7 @@ class Backend(Protocol):
         """Prepare the tensors for many steps."""
 
     def addresses(self, arrays: Sequence[Array]) -> Ints:
-        """Where the data of plain ndarrays begin; zeros if the backend need not know."""
+        """Where the data of plain ndarrays begin."""
 
 
 def arithmetic(dtype: Any) -> np.dtype[Any]:

@@ -22,7 +22,6 @@ from adamas.backends import (
     arithmetic,
     kernel_cache,
     matrix_of,
-    order_of,
     threads,
 )
 from adamas.backends.cpu_source import (
@@ -138,7 +137,6 @@ class _Kernel:
     def __init__(self, layout: Layout, name: str, tensors: Sequence[Tensor], codecs: Mapping[str, Codec]) -> None:
         self.layout, self.tensors, self.name = layout, tensors, name
         matrices = [matrix_of(codecs, t.p.shape) if layout.matrix else None for t in tensors]
-        self.orders = [order_of(codecs, t.p) for t in tensors]
         cuts = [
             sums.flat_items(t.p.size) if m is None else sums.matrix_items(m)
             for t, m in zip(tensors, matrices, strict=True)
@@ -184,7 +182,7 @@ class _Kernel:
 
     def strides(self, i: int, g: Array | None) -> None:
         """Fill in how tensor i and its gradient lie in memory; no gradient stands for a contiguous one."""
-        p, order, row = self.tensors[i].p, self.orders[i], self.table[i]
+        p, order, row = self.tensors[i].p, self.tensors[i].order, self.table[i]
         shape = tuple(p.shape[a] for a in order)
         p_strides = tuple(p.strides[a] for a in order)
         g_strides = tuple(g.strides[a] for a in order) if g is not None else None

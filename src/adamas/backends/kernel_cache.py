@@ -150,6 +150,10 @@ def _platform() -> str:
 
 def load(name: str, source: str, signatures: dict[str, str]) -> types.ModuleType:
     """The module of that source, its functions compiled for their signatures or read from the disk."""
+    import numba
+
+    if getattr(numba.config, "DISABLE_JIT", 0):
+        raise RuntimeError("NUMBA_DISABLE_JIT is set, so there are no kernels; unset it, or use backend='reference'")
     digest = hashlib.sha256(f"{_platform()}\n{source}\n{signatures}".encode()).hexdigest()[:24]
     place = usable(folder())
     path = (place or Path("adamas-kernels")) / f"{name}-{digest}.py"

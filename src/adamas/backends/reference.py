@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from adamas import sums
-from adamas.backends import Array, Floats, Grads, Ints, Steps, Tensor, arithmetic, matrix_of, order_of
+from adamas.backends import Array, Floats, Grads, Ints, Steps, Tensor, arithmetic, matrix_of
 from adamas.codecs import Codec, Matrix, Projecting
 from adamas.language import Complex, Measure, Rule, Word, call
 
@@ -123,7 +123,7 @@ class ReferenceLaunch:
     def gate(self, grads: Grads) -> tuple[Floats, Floats]:
         square, bad = np.zeros(len(self.tensors)), np.zeros(len(self.tensors))
         for i, (tensor, g) in enumerate(zip(self.tensors, grads.arrays, strict=True)):
-            g = g.transpose(order_of(self.codecs, tensor.p))
+            g = g.transpose(tensor.order)
             words = [w.astype(np.float64) for w in _real_words(np.ascontiguousarray(g).ravel())]
             g2 = words[0] * words[0] if len(words) == 1 else words[0] * words[0] + words[1] * words[1]
             limit = float(np.finfo(arithmetic(tensor.p.dtype)).max)
@@ -158,7 +158,7 @@ class _Step:
     def __init__(self, launch: ReferenceLaunch, tensor: Tensor, g: Array, scalars: Mapping[str, float]) -> None:
         self.rule, self.codecs, self.tensor, self.dtype = launch.rule, launch.codecs, tensor, launch.dtype
         self.matrix = matrix_of(launch.codecs, tensor.p.shape)
-        self.order = order_of(launch.codecs, tensor.p)
+        self.order = tensor.order
         self.env: dict[str, Any] = {name: Value(x) for name, x in scalars.items()}
         self.env |= {"p": self.word(tensor.p), "g": self.word(g) * self.env["grad_scale"]}
         self.partial: dict[str, float] = {}
@@ -275,7 +275,7 @@ class Reference:
         return ReferenceLaunch(rule, codecs, tensors, dtype)
 
     def addresses(self, arrays: Sequence[Array]) -> Ints:
-        return np.zeros(len(arrays), np.int64)  # a step copies all gradients before it writes
+        return np.array([a.ctypes.data for a in arrays], np.int64)
 
 
 def evaluate(rule: Rule, codecs: Mapping[str, Codec], tensor: Tensor, scalars: Mapping[str, float]) -> Array:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
+from numbers import Integral
 from pathlib import Path
 from threading import Lock
 
@@ -44,10 +45,10 @@ def get_num_threads() -> int:
 def set_num_threads(n: int | None) -> None:
     """Use n threads a step from now on; None goes back to the default. Results do not depend on it."""
     global _threads, _pool
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+    if n is not None and (isinstance(n, bool) or not isinstance(n, Integral) or n < 1):
         raise ValueError(f"n={n!r}: expected an integer of at least 1, or None for the default")
     with _lock:
-        _threads, _pool = n, None  # what runs on the old pool ends there
+        _threads, _pool = None if n is None else int(n), None  # what runs on the old pool ends there
 
 
 def _submit(task: Callable[[int], None], shares: int) -> list[Future[None]]:
@@ -58,14 +59,28 @@ def _submit(task: Callable[[int], None], shares: int) -> list[Future[None]]:
         return [_pool.submit(task, i) for i in range(shares)]
 
 
+def _wait(waiting: list[Future[None]]) -> None:
+    """Until all are done, also through a Ctrl-C: what they read and write must not be freed under them."""
+    interrupt = None
+    for future in waiting:
+        while not future.done():
+            try:
+                wait([future])
+            except KeyboardInterrupt as caught:
+                interrupt = caught
+    if interrupt is not None:
+        raise interrupt
+
+
 def run(task: Callable[[int], None], shares: int) -> None:
     """Call task(0) … task(shares − 1), the last of them on this thread; raises what a task raised."""
     waiting = _submit(task, shares - 1) if shares > 1 else []
     try:
         task(shares - 1)
     finally:
-        for future in waiting:
-            future.result()
+        _wait(waiting)
+    for future in waiting:
+        future.result()
 
 
 def _after_fork() -> None:
