@@ -136,6 +136,18 @@ def test_schedule_free_is_its_paper(register: Any) -> None:
         np.testing.assert_allclose(opt.eval_params(), x, rtol=1e-10)
 
 
+def test_a_sum_that_nobody_uses_does_no_harm(register: Any) -> None:
+    """A pass that sums runs again where a sum is not finite, so it must never be the one that writes."""
+    rule = replace(PRODUCT, name="unused", title="Unused", measures=(Measure("idle", lambda g: abs2(g)),))
+    given = [np.array([1.0, np.nan, 2.0]), np.array([3.0, 4.0, np.inf])]
+    p, q = (np.zeros(3) for _ in range(2))
+    for x, cls in ((p, register(rule)), (q, register(PRODUCT))):
+        opt = cls(x)
+        for g in given:
+            opt.step(g)
+    assert cases.same_bits(p, q)
+
+
 def test_scalars_persist_by_tensor(register: Any) -> None:
     params = [np.zeros(1), np.zeros(1)]
     opt = register(PRODUCT)(params)

@@ -231,5 +231,10 @@ def test_a_norm_beyond_float64_counts_as_non_finite(policy: str) -> None:
 def test_groups_keep_their_keys() -> None:
     opt = adamas.Adam(np.ones(1))
     opt.param_groups[0]["learning_rate"] = 0.1
-    with pytest.raises(ValueError, match="param_groups: expected 1 dicts with betas, eps, lr"):
+    with pytest.raises(ValueError, match="param_groups: expected dicts with betas, eps, lr"):
         opt.step(np.ones(1))
+    for change in (lambda g: g[0].update(state="mean"), lambda g: g.append(dict(g[0])), lambda g: g[0]["names"].pop()):
+        opt = adamas.Adam(np.ones(1))
+        change(opt.param_groups)
+        with pytest.raises(ValueError, match="names and state are fixed"):
+            opt.step(np.ones(1))

@@ -149,7 +149,7 @@ class Optimizer:
         groups = [group_of[name] for name in leaves]
         self._plan = Plan(self._state, backend_of(self._backend), groups)
         self._checked: Any = None
-        self._groups = len(self.param_groups)
+        self._fixed = [([*group["names"]], group["state"]) for group in self.param_groups]
         letters = self._letters()
         self._state.start([letters[g] for g in groups])
 
@@ -158,8 +158,10 @@ class Optimizer:
     def _letters(self) -> list[dict[str, float]]:
         """Each group's hyper-parameters of the coming step as letters; raises if one is out of its interval."""
         keys = {"names", "state", "maximize", *self.rule.hyper}
-        if len(self.param_groups) != self._groups or any(g.keys() != keys for g in self.param_groups):
-            raise ValueError(f"param_groups: expected {self._groups} dicts with {', '.join(sorted(keys))}")
+        if any(group.keys() != keys for group in self.param_groups):
+            raise ValueError(f"param_groups: expected dicts with {', '.join(sorted(keys))}")
+        if [(group["names"], group["state"]) for group in self.param_groups] != self._fixed:
+            raise ValueError("param_groups: names and state are fixed; make a new optimizer with other groups=")
         current = [[self._now(k, group[k]) for k in self.rule.hyper] for group in self.param_groups]
         if self._checked is None or self._checked[0] != current:
             letters = [self._check(i, values) for i, values in enumerate(current)]

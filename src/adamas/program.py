@@ -184,7 +184,7 @@ class _Tracer:
             env["u"] = call(stage.apply, env)
         writes = {"p": _words(p - env[rule.size] * env["u"]), **writes}
         passes = 1 + max(max(w.level for words in writes.values() for w in words), carry_pass)
-        passes = max([passes, *(s.value.level + (2 if s.scope != "tensor" else 1) for s in self.sums)])
+        passes = max([passes, *(s.value.level + 2 for s in self.sums)])  # a pass that sums may run twice: it writes not
         return Program(
             rule.title,
             self.is_complex,
