@@ -136,6 +136,42 @@ def test_schedule_free_is_its_paper(register: Any) -> None:
         np.testing.assert_allclose(opt.eval_params(), x, rtol=1e-10)
 
 
+# Sums over rows and columns, of the gradient and of the update, the second over what the first has scaled.
+LINES = Rule(
+    name="lines",
+    title="Lines",
+    doc="Normalises rows, then columns, as a test.",
+    hyper=dict(lr=0.1),
+    slots=(Slot("m"),),
+    moments=lambda g, m: dict(m=ema(0.5, m, g)),
+    step=lambda m: m,
+    before=(Stage(lambda g, top: g / (sqrt(top) + 1.0), (Measure("top", lambda g: abs2(g), True, "column"),)),),
+    after=(Stage(lambda u, norm: u / (sqrt(norm) + 0.1), (Measure("norm", lambda u: abs2(u), scope="row"),)),),
+)
+
+
+@pytest.mark.parametrize("shapes", [[(7,), (3, 5), (2, 3, 4)], [(600, 70), (3, 1100), (2, 40, 520), (70_001,)]])
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+def test_sums_over_rows_and_columns(register: Any, shapes: list[tuple[int, ...]], dtype: str) -> None:
+    cls = register(LINES)
+    ours, oracle = (cases.arrays(shapes, dtype, seed=1, spread=0.3) for _ in range(2))
+    opts = [cls(ours), cls(oracle, backend="reference")]
+    for t in range(3):
+        for opt in opts:
+            opt.step(cases.arrays(shapes, dtype, seed=t, spread=0.3))
+    assert all(cases.same_bits(a, b) for a, b in zip(ours, oracle, strict=True))
+    assert cases.same_state(opts[0].state_dict(), opts[1].state_dict())
+    assert trace(LINES, {"m": FLOAT32}, False).passes == 3
+
+
+def test_sums_over_rows_and_columns_by_hand(register: Any) -> None:
+    g = np.random.default_rng(0).normal(size=(4, 6))
+    p = np.zeros((4, 6))
+    register(LINES)(p, lr=1.0).step(g)
+    u = 0.5 * g / (np.sqrt((g**2).mean(0)) + 1)
+    np.testing.assert_allclose(p, -u / (np.sqrt((u**2).sum(1, keepdims=True)) + 0.1), rtol=1e-12)
+
+
 def test_a_sum_that_nobody_uses_does_no_harm(register: Any) -> None:
     """A pass that sums runs again where a sum is not finite, so it must never be the one that writes."""
     rule = replace(PRODUCT, name="unused", title="Unused", measures=(Measure("idle", lambda g: abs2(g)),))
@@ -218,6 +254,11 @@ def test_hyper_checks_its_interval() -> None:
             h.check("betas", bad)
     with pytest.raises(TypeError, match="expected 2 numbers"):
         h.check("betas", 0.9)
+
+
+def test_a_measure_checks_its_scope() -> None:
+    with pytest.raises(ValueError, match="norm: scope='rows' is not tensor, row, column or global"):
+        Measure("norm", lambda u: u, scope="rows")
 
 
 def test_but_keeps_the_original() -> None:

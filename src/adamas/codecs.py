@@ -47,7 +47,8 @@ class Projecting(Codec):
     needs: str
 
 
-def _trailing(shape: tuple[int, ...]) -> Matrix | None:
+def trailing(shape: tuple[int, ...]) -> Matrix | None:
+    """The last two dimensions as a matrix, the others as a stack of them; None for a vector or a number."""
     return (math.prod(shape[:-2]), shape[-2], shape[-1]) if len(shape) >= 2 else None
 
 
@@ -68,7 +69,7 @@ CODECS: dict[str, Codec] = {
             bytes_doc="4/columns + 4/rows",
             means=("share", "column"),
             decode=lambda share, column: share * column,
-            matrix=_trailing,
+            matrix=trailing,
             shapes=lambda shape: {"share": shape[:-1], "column": shape[:-2] + shape[-1:]},
             needs="at least two dimensions",
         ),

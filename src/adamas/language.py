@@ -361,8 +361,10 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Measure:
-    """A sum (or mean) of an elementwise expression: over the tensor, or over all tensors (``"global"``).
+    """A sum (or mean) of an elementwise expression.
 
+    scope: "tensor"; "row" or "column" of the last two dimensions, where a vector is one row; or "global", over all
+        tensors, for ``carry`` alone.
     The sum is taken in float64 in a fixed order and skips non-finite terms, so that one bad gradient element
     spoils one parameter element, not a tensor.
     """
@@ -371,6 +373,10 @@ class Measure:
     of: Callable[..., Any]
     mean: bool = False
     scope: str = "tensor"
+
+    def __post_init__(self) -> None:
+        if self.scope not in ("tensor", "row", "column", "global"):
+            raise ValueError(f"measure {self.name}: scope={self.scope!r} is not tensor, row, column or global")
 
 
 @dataclass(frozen=True)
@@ -510,9 +516,12 @@ class Rule:
                 out[letter] = float(value)
         return out
 
-    def slot(self, name: str) -> Slot:
-        """The slot of that name."""
-        return next(s for s in self.slots if s.name == name)
+    @property
+    def by_line(self) -> bool:
+        """Whether some measure is over rows or columns."""
+        stages = (*self.before, *self.after)
+        every = (*self.measures, *(m for stage in stages for m in stage.measures))
+        return any(m.scope in ("row", "column") for m in every)
 
     def but(self, name: str, title: str, doc: str, **changes: Any) -> Rule:
         """This rule with some fields replaced; ``hyper`` given here is laid over the present one."""

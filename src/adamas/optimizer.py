@@ -142,7 +142,7 @@ class Optimizer:
             _check_flag("maximize", group["maximize"])
         tensors = []
         for (name, p), mine in zip(leaves.items(), codecs, strict=True):
-            order = tuple(orders[name]) if orders else order_of(mine, p)
+            order = tuple(orders[name]) if orders else order_of(self.rule, mine, p)
             tensors.append(Tensor(name, p, order, allocate(self.rule, mine, p, order)))
         self._form = nest.Form(self.params)
         self._state = State(self.rule, tensors, codecs)

@@ -17,9 +17,13 @@ from adamas.language import Complex, Expr, Measure, Rule, Slot, abs2, call, wher
 GRAD_SCALE, FIRST = "grad_scale", "first"
 
 
+#: Scopes of sums over rows and columns; the share of a row is its mean over that of its matrix.
+LINES = ("row", "share", "column")
+
+
 @dataclass(frozen=True)
 class Sum:
-    """One reduction of the finite values: ``scope`` is "tensor", "global", "row", "column" or "share"."""
+    """One reduction of the finite values: ``scope`` is "tensor", "global" or one of LINES."""
 
     name: str
     scope: str
@@ -54,6 +58,11 @@ class Program:
     def passes(self) -> int:
         """Passes over the memory, the writing one included."""
         return len(self.sums)
+
+    @property
+    def lines(self) -> tuple[Sum, ...]:
+        """The sums over rows and columns, named as "v.row"."""
+        return tuple(s for here in self.sums for s in here if s.scope in LINES)
 
     def outputs(self, k: int) -> tuple[Expr, ...]:
         """Everything that pass k computes."""
@@ -111,7 +120,7 @@ class _Tracer:
         value = _words(call(m.of, env))
         if len(value) != 1:
             raise TypeError(f"rule {self.rule.name}: measure {m.name} is complex; sum abs2 or inner of it")
-        known = self.sum(m.name, m.scope, m.mean, value[0])
+        known = self.sum(f"{m.name}.{m.scope}" if m.scope in LINES else m.name, m.scope, m.mean, value[0])
         if m.scope != "global":  # sums over all tensors are for `carry` alone
             self.env[m.name] = known
 

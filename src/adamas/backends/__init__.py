@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from adamas.codecs import Codec, Matrix, Projecting
+from adamas.codecs import Codec, Matrix, Projecting, trailing
 from adamas.language import Rule
 
 Array = npt.NDArray[Any]
@@ -73,17 +74,19 @@ def arithmetic(dtype: Any) -> np.dtype[Any]:
     return np.dtype(np.float64 if np.dtype(dtype) in (np.float64, np.complex128) else np.float32)
 
 
-def matrix_of(codecs: Mapping[str, Codec], shape: tuple[int, ...]) -> Matrix | None:
-    """How sums over rows and columns see the tensor, None if no codec asks."""
+def matrix_of(rule: Rule, codecs: Mapping[str, Codec], shape: tuple[int, ...]) -> Matrix | None:
+    """How sums over rows and columns see the tensor, None if there are none."""
     views = {c.matrix(shape) for c in codecs.values() if isinstance(c, Projecting)}
+    if rule.by_line:
+        views.add(trailing(shape) or (1, 1, math.prod(shape)))
     if len(views) > 1:
         raise ValueError(f"codecs {sorted(c.name for c in codecs.values())} see shape {shape} as different matrices")
     return views.pop() if views else None
 
 
-def order_of(codecs: Mapping[str, Codec], p: Array) -> tuple[int, ...]:
+def order_of(rule: Rule, codecs: Mapping[str, Codec], p: Array) -> tuple[int, ...]:
     """The order of the axes in which state lies in memory: that of the parameter, C order where rows matter."""
-    if any(isinstance(c, Projecting) for c in codecs.values()):
+    if matrix_of(rule, codecs, p.shape):
         return tuple(range(p.ndim))
     return tuple(sorted(range(p.ndim), key=lambda axis: -abs(p.strides[axis])))
 

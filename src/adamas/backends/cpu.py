@@ -134,9 +134,11 @@ def _merge(shape: tuple[int, ...], *strides: tuple[int, ...]) -> tuple[list[int]
 class _Kernel:
     """One compiled program over given tensors: its tables, its buffers, its passes."""
 
-    def __init__(self, layout: Layout, name: str, tensors: Sequence[Tensor], codecs: Mapping[str, Codec]) -> None:
+    def __init__(
+        self, layout: Layout, name: str, tensors: Sequence[Tensor], rule: Rule, codecs: Mapping[str, Codec]
+    ) -> None:
         self.layout, self.tensors, self.name = layout, tensors, name
-        matrices = [matrix_of(codecs, t.p.shape) if layout.matrix else None for t in tensors]
+        matrices = [matrix_of(rule, codecs, t.p.shape) if layout.matrix else None for t in tensors]
         cuts = [
             sums.flat_items(t.p.size) if m is None else sums.matrix_items(m)
             for t, m in zip(tensors, matrices, strict=True)
@@ -171,11 +173,11 @@ class _Kernel:
                 array = {"p": t.p}.get(name, t.state.get(name))
                 if array is None:
                     count, rows, columns = m
+                    size = count * (columns if ".column" in name else rows)
                     if name.endswith("+"):
-                        lines = sums.parts(m)
-                        array = np.zeros(count * (lines * columns if name.endswith(".column+") else rows))
+                        array = np.zeros(size * (sums.parts(m) if ".column" in name else 1))
                     else:
-                        array = np.zeros(t.state[name.rstrip("'")].size, dtype)
+                        array = np.zeros(size, dtype)
                     buffers.append(array)
                 self.pointers[i, j] = array.ctypes.data
         return buffers
@@ -256,8 +258,8 @@ class CpuLaunch:
         p_dtype = tensors[0].p.dtype
         traced = program.trace(rule, codecs, p_dtype.kind == "c")
         self.layout = Layout(traced, kind(p_dtype), kind(grad_dtype), arithmetic(p_dtype).name)
-        self.codecs = codecs
-        self.kernel = _Kernel(self.layout, rule.name, tensors, codecs)
+        self.rule, self.codecs = rule, codecs
+        self.kernel = _Kernel(self.layout, rule.name, tensors, rule, codecs)
         self.gate_kernel: _Kernel | None = None
         self.tensors = tensors
 
@@ -277,7 +279,7 @@ class CpuLaunch:
             layout = Layout(
                 program.gate(self.layout.program.is_complex, limit), self.layout.p_kind, self.layout.g_kind, "float64"
             )
-            self.gate_kernel = _Kernel(layout, "gate", self.tensors, self.codecs)
+            self.gate_kernel = _Kernel(layout, "gate", self.tensors, self.rule, self.codecs)
         kernel = self.gate_kernel
         self.place(kernel, grads)
         kernel.run(0, np.zeros((1, 1)), np.zeros(len(self.tensors), np.int64))

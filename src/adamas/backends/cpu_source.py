@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 
 from adamas import sums
 from adamas.language import Expr
-from adamas.program import Program, Sum, nodes
+from adamas.program import LINES, Program, Sum, nodes
 
 #: Columns of the layout table; then come `dims` sizes, strides of p and strides of g in bytes.
 SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, DIMS = range(11)
-
-#: Scopes of the sums that a projecting codec keeps.
-MEANS = ("row", "share", "column")
 
 KERNEL = (
     "void(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], "
@@ -242,7 +239,7 @@ class Layout:
     @property
     def matrix(self) -> bool:
         """Whether rows and columns matter."""
-        return bool(self.program.means)
+        return bool(self.program.lines)
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -253,9 +250,9 @@ class Layout:
     @property
     def pointers(self) -> tuple[str, ...]:
         """Columns of the pointer table: arrays; means kept and fresh; sums of rows and columns."""
-        means = self.program.means
-        totals = tuple(f"{s.name}+" for sums_ in self.program.sums for s in sums_ if s.scope in MEANS)
-        return (*self.program.arrays, *means, *(f"{m}'" for m in means), *totals)
+        lines = [s.name for s in self.program.lines]
+        fresh, totals = (f"{name}'" for name in lines), (f"{name}+" for name in lines)
+        return (*self.program.arrays, *self.program.means, *fresh, *totals)
 
     @property
     def totals(self) -> tuple[str, ...]:
@@ -271,8 +268,9 @@ class Layout:
     def scratch(self) -> dict[str, int]:
         """Offsets of a thread's buffers, in bytes; the last entry is the size of all."""
         names = ["p", "g", "row lanes", *(f"lane {t}" for t in self.totals)]
-        names += [f"spread {m}" for m in (*self.program.means, *(f"{m}'" for m in self.program.means))]
-        names += [f"value {s.name}" for sums_ in self.program.sums for s in sums_ if s.scope in MEANS]
+        lines = [s.name for s in self.program.lines]
+        names += [f"spread {m}" for m in (*self.program.means, *(f"{name}'" for name in lines))]
+        names += [f"value {name}" for name in lines]
         offsets = {name: i * sums.BLOCK * 16 for i, name in enumerate(names)}
         return offsets | {"": len(names) * sums.BLOCK * 16}
 
@@ -368,7 +366,7 @@ class _Pass:
             x = self.value(s.value)
             if self.layout.careful:
                 x = f"({x} if ({x} - {x}) == {self.f}(0) else {self.f}(0))"
-            if s.scope in MEANS:
+            if s.scope in LINES:
                 self.body(f"store_value(scratch + {self.layout.scratch[f'value {s.name}']}, i, {x})")
             else:
                 lane = f"scratch + {self.layout.scratch[f'lane {s.name}']}"
@@ -443,7 +441,7 @@ class _Pass:
             else:
                 out(f"{spread} = scratch + {scratch[f'spread {mean}']}", expand)
         out("for i in range(n):", *("    " + line for line in self.body.lines))
-        for s in self.here(*MEANS):
+        for s in self.here(*LINES):
             at = f"pointers[tensor, {self.layout.pointers.index(f'{s.name}+')}]"
             values = f"scratch + {scratch[f'value {s.name}']}"
             if s.scope == "column":
@@ -479,11 +477,12 @@ def _finish(layout: Layout, k: int, out: _Text) -> None:
             out("for b in range(count):", "    for c in range(columns):", "        total = 0.0")
             out("        for i in range(parts):")
             out(f"            total += load_total({sums_at}, (b * parts + i) * columns + c)")
-            out(f"        store_mean({fresh}, b * columns + c, {f}(total / f64(rows)))")
+            out(f"        store_mean({fresh}, b * columns + c, {f}(total{' / f64(rows)' if s.mean else ''}))")
             out("        check += total * 0.0")
         elif s.scope == "row":
             out("for r in range(count * rows):")
-            out(f"    total = load_total({sums_at}, r)", f"    store_mean({fresh}, r, {f}(total / f64(columns)))")
+            out(f"    total = load_total({sums_at}, r)")
+            out(f"    store_mean({fresh}, r, {f}(total{' / f64(columns)' if s.mean else ''}))")
             out("    check += total * 0.0")
         else:
             out("for b in range(count):", "    total = 0.0", "    for r in range(b * rows, (b + 1) * rows):")

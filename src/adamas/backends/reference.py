@@ -31,6 +31,10 @@ _OPS: dict[str, Any] = {
 }
 
 
+def _finite(x: Array) -> Floats:
+    return np.where(np.isfinite(x), x, 0).astype(np.float64)
+
+
 class Value(Word):
     """A float64 scalar, or an array of elements; a scalar is rounded when it meets elements."""
 
@@ -157,7 +161,7 @@ class _Step:
 
     def __init__(self, launch: ReferenceLaunch, tensor: Tensor, g: Array, scalars: Mapping[str, float]) -> None:
         self.rule, self.codecs, self.tensor, self.dtype = launch.rule, launch.codecs, tensor, launch.dtype
-        self.matrix = matrix_of(launch.codecs, tensor.p.shape)
+        self.matrix = matrix_of(launch.rule, launch.codecs, tensor.p.shape)
         self.order = tensor.order
         self.env: dict[str, Any] = {name: Value(x) for name, x in scalars.items()}
         self.env |= {"p": self.word(tensor.p), "g": self.word(g) * self.env["grad_scale"]}
@@ -171,37 +175,43 @@ class _Step:
         return words[0] if len(words) == 1 else Complex(*words)
 
     def measure(self, m: Measure) -> None:
-        x = call(m.of, self.env).x
-        x = np.broadcast_to(
-            x, self.env["p"].re.x.shape if isinstance(self.env["p"], Complex) else self.env["p"].x.shape
-        )
-        value = total(np.where(np.isfinite(x), x, 0).astype(np.float64), self.matrix)
+        p = self.env["p"]
+        x = np.broadcast_to(call(m.of, self.env).x, (p.re if isinstance(p, Complex) else p).x.shape)
+        if m.scope in ("row", "column"):
+            self.env[m.name] = self.spread(m.scope, self.line(x, m.scope, m.mean))
+            return
+        value = total(_finite(x), self.matrix)
         if m.mean:
             value = float(np.float64(value) / np.float64(self.tensor.p.size))
         self.env[m.name] = Value(value)
         if m.scope == "global":
             self.partial[m.name] = value
 
-    def decode(self, codec: Projecting, means: Mapping[str, Array]) -> Any:
+    def line(self, x: Array, scope: str, mean: bool) -> Array:
+        """Sums or means over rows or columns, or the share of each row, in the arithmetic dtype."""
+        assert self.matrix
+        _, rows, columns = self.matrix
+        if scope == "column":
+            sums_, count = column_sums(_finite(x), self.matrix), rows
+        else:
+            sums_, count = row_sums(_finite(x)), columns
+        sums_ = sums_ / np.float64(count) if mean else sums_
+        if scope == "share":
+            matrix = _in_order(sums_, 1)[:, None] / np.float64(rows)
+            sums_ = np.where(matrix > 0, sums_ / matrix, 0.0)
+        return sums_.astype(self.dtype)
+
+    def spread(self, scope: str, line: Array) -> Value:
+        """A number per row or column, in the form of the matrix."""
         assert self.matrix
         n, rows, columns = self.matrix
-        shapes = {"row": (n, rows, 1), "share": (n, rows, 1), "column": (n, 1, columns)}
-        return codec.decode(**{m: Value(means[m].reshape(shapes[m])) for m in codec.means})
+        return Value(line.reshape((n, 1, columns) if scope == "column" else (n, rows, 1)))
+
+    def decode(self, codec: Projecting, means: Mapping[str, Array]) -> Any:
+        return codec.decode(**{m: self.spread(m, means[m]) for m in codec.means})
 
     def project(self, codec: Projecting, fresh: Value) -> dict[str, Array]:
-        assert self.matrix
-        x = np.where(np.isfinite(fresh.x), fresh.x, 0).astype(np.float64)
-        n, rows, columns = self.matrix
-        means = {}
-        for m in codec.means:
-            if m == "column":
-                means[m] = column_sums(x, (n, rows, columns)) / np.float64(rows)
-            else:
-                means[m] = row_sums(x) / np.float64(columns)
-            if m == "share":
-                matrix = _in_order(means[m], 1)[:, None] / np.float64(rows)
-                means[m] = np.where(matrix > 0, means[m] / matrix, 0.0)
-        return {m: mean.astype(self.dtype) for m, mean in means.items()}
+        return {m: self.line(np.asarray(fresh.x), m, True) for m in codec.means}
 
     def stage(self, target: str, stage: Any) -> None:
         for m in stage.measures:
