@@ -18,8 +18,9 @@ from adamas.nest import nearest
 #: ``state=``: None for the rule's own choice, one codec for all slots that it fits, or slot → codec.
 Choice = str | Mapping[str, str] | None
 
-#: Bytes from which on arrays are staggered, and by how much.
-LARGE, STAGGER = 1 << 20, 12 << 10
+#: Bytes from which on arrays are staggered, and by how much: three pages, and a part of one that no few multiples
+#: of it bring back to the same place in a page.
+LARGE, STAGGER = 1 << 20, (12 << 10) + 832
 
 
 def choose(rule: Rule, choice: Choice, leaf: str, shape: tuple[int, ...]) -> dict[str, Codec]:
@@ -88,7 +89,8 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any], order: tuple[int, ...],
     """Zeros whose axes lie in memory in that order; large ones begin at different distances from a page.
 
     Arrays of 2²⁷ bytes, asked for one after the other, lie 2²⁷ + 2¹² bytes apart, where their elements compete
-    for the same lines of the cache: a step of AdamW then takes 12.3 ms instead of 10.4 (Zen 4).
+    for the same lines of the cache. On a Zen 4, whole pages between them make a step 14% faster for AdamW and 11%
+    for AMSGrad, and the odd part another 8% and 10%; AMSGrad gains 18% by it at 32,000,000 elements too.
     """
     size = math.prod(shape) * dtype.itemsize
     buffer = np.zeros(size + STAGGER * (place + 1), np.uint8) if size >= LARGE else np.zeros(size + 64, np.uint8)
