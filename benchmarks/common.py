@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import adamas
+from adamas import doctor
 
 PAIRS = 21
 
@@ -79,26 +76,9 @@ def normal(shape: Any, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 def machine() -> dict[str, str]:
-    """The processor's name, what may be used of it, and the versions that matter."""
-    versions = {name: _version(name) for name in ("numpy", "numba", "torch")}
-    return {"cpu": _cpu(), "python": platform.python_version(), "adamas": adamas.__version__, **versions}
-
-
-def _cpu() -> str:
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        fields = (line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-        name = next((value.strip() for key, value in fields if key.strip() == "model name"), name)
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {count} CPUs"
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
+    """The processor's name, and the versions that matter."""
+    facts = doctor.machine()
+    return {"cpu": f"{facts['processor']}, {facts['cpus']} CPUs", **doctor.versions("numpy", "numba", "torch")}
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:

@@ -22,12 +22,9 @@ from adamas.backends import threads
 from adamas.backends.cpu_source import PRELUDE
 from adamas.program import Program, trace
 from adamas.rules import REGISTRY
-from adamas.state import choose
+from adamas.state import STAGGER, choose
 
 SHAPE, QUICK = (8000, 4000), (500, 400)
-#: Distance in bytes between the starts of two arrays beyond their size, so that no two begin at the same place of a
-#: cache's set or of a way predictor's: the measured bandwidth is the best that the machine has to give.
-STAGGER = 3 * 4096
 
 Shape = tuple[int, int]  # arrays read, arrays written
 
@@ -56,11 +53,12 @@ def mover(reads: int, writes: int) -> Callable[[Any, int, int], int]:
     text += ["    return x"]
     space: dict[str, Any] = {}
     exec("\n".join(text), space)
-    return space["move"]  # type: ignore[no-any-return]
+    move: Callable[[Any, int, int], int] = space["move"]
+    return move
 
 
 class Memory:
-    """Arrays to move bytes in, and the kernels that do."""
+    """Arrays to move bytes in, and the kernels that do. The arrays are staggered as an optimizer's state is."""
 
     def __init__(self, size: int, shapes: set[Shape], shares: int) -> None:
         arrays = max(reads for reads, _ in shapes)

@@ -44,7 +44,6 @@ __all__ = [
     "decoupled",
     "ema",
     "inner",
-    "isfinite",
     "l2",
     "maximum",
     "minimum",
@@ -170,7 +169,6 @@ _COMPLEX: dict[str, Callable[..., Any]] = {
     "abs": lambda z: sqrt(abs2(z)),
     "sign": _complex_sign,
     "inner": lambda a, b: a.re * b.re + a.im * b.im,
-    "isfinite": lambda z: isfinite(z.re) & isfinite(z.im),
 }
 
 
@@ -219,7 +217,6 @@ _NUMBERS: dict[str, Callable[..., Any]] = {
     "abs2": lambda x: x * x,
     "sign": _sign,
     "where": lambda c, a, b: a if c else b,
-    "isfinite": math.isfinite,
     "inner": lambda a, b: a * b,
 }
 
@@ -254,11 +251,6 @@ def sign(x: Any) -> Any:
 def where(condition: Any, a: Any, b: Any) -> Any:
     """a where the condition holds, else b; both are evaluated."""
     return _apply("where", condition, a, b)
-
-
-def isfinite(x: Any) -> Any:
-    """Neither infinite nor NaN."""
-    return _apply("isfinite", x)
 
 
 def maximum(a: Any, b: Any) -> Any:

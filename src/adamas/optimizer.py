@@ -264,7 +264,7 @@ class Optimizer:
         nothing changed, if names, shapes, dtypes or rule do not fit.
         """
         saved = self._saved_groups(state_dict)
-        if [sorted(g.get("names", ())) for g in saved] != [sorted(g["names"]) for g in self.param_groups]:
+        if [sorted(g["names"]) for g in saved] != [sorted(g["names"]) for g in self.param_groups]:
             raise ValueError("param_groups: the groups of the state hold other leaves than those of this optimizer")
         for i, group in enumerate(saved):
             self._check(i, [1.0 if k == "lr" and group[k] is None else group[k] for k in self.rule.hyper])

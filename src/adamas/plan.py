@@ -34,8 +34,9 @@ class _Group:
 
     def pick(self, grads: Grads) -> Grads:
         """The gradients of this launch."""
-        odd = frozenset(j for j, i in enumerate(self.indices.tolist()) if i in grads.odd) if grads.odd else grads.odd
-        return Grads([grads.arrays[i] for i in self.indices.tolist()], grads.addresses[self.indices], odd)
+        indices = self.indices.tolist()
+        odd = frozenset(j for j, i in enumerate(indices) if i in grads.odd) if grads.odd else grads.odd
+        return Grads([grads.arrays[i] for i in indices], grads.addresses[self.indices], odd)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamas.codecs import Codec, Projecting
-from adamas.language import Complex, Expr, Measure, Rule, Slot, abs2, call, where
+from adamas.language import Complex, Expr, Measure, Rule, Slot, Stage, abs2, call, where
 
 #: Scalars that the plan gives to every program beside the rule's own.
 GRAD_SCALE, FIRST = "grad_scale", "first"
@@ -112,12 +112,17 @@ class _Tracer:
         words = [Expr("input", (), True, 0, f"{name}:{i}") for i in range(self.arrays[name])]
         return words[0] if len(words) == 1 else Complex(*words)
 
-    def scalar(self, name: str, level: int = 0) -> Expr:
+    def scalar(self, name: str) -> Expr:
         self.scalars.append(name)
-        return Expr("input", (), False, level, name)
+        return Expr("input", name=name)
 
-    def measure(self, m: Measure, env: Mapping[str, Any]) -> None:
-        value = _words(call(m.of, env))
+    def stage(self, target: str, stage: Stage) -> None:
+        for m in stage.measures:
+            self.measure(m)
+        self.env[target] = call(stage.apply, self.env)
+
+    def measure(self, m: Measure) -> None:
+        value = _words(call(m.of, self.env))
         if len(value) != 1:
             raise TypeError(f"rule {self.rule.name}: measure {m.name} is complex; sum abs2 or inner of it")
         known = self.sum(f"{m.name}.{m.scope}" if m.scope in LINES else m.name, m.scope, m.mean, value[0])
@@ -179,18 +184,14 @@ class _Tracer:
         p, g = self.array("p"), self.array("g")
         env |= {"p": p, "g": g * env[GRAD_SCALE]}
         for stage in rule.before:
-            for m in stage.measures:
-                self.measure(m, env)
-            env["g"] = call(stage.apply, env)
+            self.stage("g", stage)
         writes = self.moments()
         for m in rule.measures:
-            self.measure(m, env)
+            self.measure(m)
         carry_pass = self.carry()
         env["u"] = call(rule.step, env)
         for stage in rule.after:
-            for m in stage.measures:
-                self.measure(m, env)
-            env["u"] = call(stage.apply, env)
+            self.stage("u", stage)
         writes = {"p": _words(p - env[rule.size] * env["u"]), **writes}
         passes = 1 + max(max(w.level for words in writes.values() for w in words), carry_pass)
         passes = max([passes, *(s.value.level + 2 for s in self.sums)])  # a pass that sums may run twice: it writes not

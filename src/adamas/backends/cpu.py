@@ -156,11 +156,19 @@ class _Kernel:
                 part = sums.rows_per_part(m)
                 self.table[i, MATRICES : MATRICES + 6] = (*m, min(part, m[1]), sums.parts(m), sums.row_lanes(m[2]))
             self.strides(i, None)
-        self.module = module(self.layout, name)
+        self.modules: dict[tuple[bool, bool], types.ModuleType] = {}
+        self.code()
         self.pointers = np.zeros((len(tensors), len(layout.pointers)), np.int64)
         self.buffers = self.allocate(matrices)
         self.shares_for, self.scratch = 0, list[Array]()
         self.odd: frozenset[int] = frozenset()
+
+    def code(self, careful: bool = False) -> types.ModuleType:
+        """The compiled passes for how the tensors lie by now, with sums that leave out what is not finite or not."""
+        key = (self.layout.strided, careful)
+        if key not in self.modules:
+            self.modules[key] = module(replace(self.layout, careful=careful), self.name)
+        return self.modules[key]
 
     def allocate(self, matrices: Sequence[Any]) -> list[Array]:
         """Point at parameters and state; allocate fresh means and sums of rows and columns (small: see sums)."""
@@ -225,9 +233,8 @@ class _Kernel:
         Sums are first taken over everything, and anew without what is not finite if they come out so: a test
         for each element makes a pass of LAMB slower by a tenth, and gradients are finite nearly always.
         """
-        if not self.run_with(self.module, k, rows, row_of):
-            careful = module(replace(self.layout, careful=True), f"{self.name}-careful")
-            self.run_with(careful, k, rows, row_of)
+        if not self.run_with(self.code(), k, rows, row_of):
+            self.run_with(self.code(careful=True), k, rows, row_of)
 
     def run_with(self, module: types.ModuleType, k: int, rows: Floats, row_of: Ints) -> bool:
         """Pass k of a module; whether its sums are finite."""
@@ -270,7 +277,6 @@ class CpuLaunch:
             for i in grads.odd | kernel.odd:
                 kernel.strides(i, grads.arrays[i] if i in grads.odd else None)
             kernel.odd = grads.odd
-            kernel.module = module(kernel.layout, kernel.name)
         kernel.share()
 
     def gate(self, grads: Grads) -> tuple[Floats, Floats]:
@@ -297,7 +303,7 @@ class CpuLaunch:
                 for name, value in carried.items():
                     table[:, columns.index(f"carry:{name}")] = value
         if traced.means:
-            kernel.module.commit(kernel.pointers, kernel.table)
+            kernel.code().commit(kernel.pointers, kernel.table)
 
     def workspace(self) -> int:
         kernels = [self.kernel] + ([self.gate_kernel] if self.gate_kernel else [])

@@ -7,6 +7,7 @@ items (tensor, start, stop) and, inside them, blocks of 512 elements; the innerm
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from adamas import sums
 from adamas.language import Expr
@@ -14,6 +15,9 @@ from adamas.program import LINES, Program, Sum, nodes
 
 #: Columns of the layout table; then come `dims` sizes, strides of p and strides of g in bytes.
 SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, DIMS = range(11)
+
+#: Bytes of a number in memory.
+BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 
 KERNEL = (
     "void(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], "
@@ -34,7 +38,6 @@ _SPELL = {
     "gt": "{} > {}",
     "ge": "{} >= {}",
     "and": "{} & {}",
-    "isfinite": "({0} - {0}) == {f}(0)",
 }
 
 PRELUDE = '''\
@@ -241,30 +244,30 @@ class Layout:
         """Whether rows and columns matter."""
         return bool(self.program.lines)
 
-    @property
+    @cached_property
     def kinds(self) -> dict[str, str]:
         """Array → the dtype of its real words in memory."""
         state = "float64" if self.p_kind == "float64" else "float32"
         return {a: {"p": self.p_kind, "g": self.g_kind}.get(a, state) for a in self.program.arrays}
 
-    @property
+    @cached_property
     def pointers(self) -> tuple[str, ...]:
         """Columns of the pointer table: arrays; means kept and fresh; sums of rows and columns."""
         lines = [s.name for s in self.program.lines]
         fresh, totals = (f"{name}'" for name in lines), (f"{name}+" for name in lines)
         return (*self.program.arrays, *self.program.means, *fresh, *totals)
 
-    @property
+    @cached_property
     def totals(self) -> tuple[str, ...]:
         """Columns of the tables of sums over tensors."""
         return tuple(s.name for sums_ in self.program.sums for s in sums_ if s.scope in ("tensor", "global"))
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Columns of the scalar table."""
         return (*self.program.scalars, *(f"carry:{name}" for name in self.program.carried))
 
-    @property
+    @cached_property
     def scratch(self) -> dict[str, int]:
         """Offsets of a thread's buffers, in bytes; the last entry is the size of all."""
         names = ["p", "g", "row lanes", *(f"lane {t}" for t in self.totals)]
@@ -320,7 +323,7 @@ class _Pass:
             return f"f64({name})" if node.op == "const" and not element else name
         if node.op == "const":
             return f"{self.f}({name})"
-        if node.op in ("gt", "ge", "and", "isfinite"):
+        if node.op in ("gt", "ge", "and"):
             return name
         if name not in self.cast:
             self.cast[name] = f"{name}f32" if self.f == "f32" else name
@@ -411,9 +414,8 @@ class _Pass:
         out, block = self.out, sums.BLOCK
         out(f"height, columns = layout[tensor, {ROWS}], layout[tensor, {COLUMNS}]")
         out(f"part, parts = layout[tensor, {PART}], layout[tensor, {PARTS}]")
-        out(
-            f"span, lanes = max(1, {block} // columns), layout[tensor, {LANES}]", "for top in range(start, stop, span):"
-        )
+        out(f"span, lanes = max(1, {block} // columns), layout[tensor, {LANES}]")
+        out("for top in range(start, stop, span):")
         out.depth += 1
         out("width = min(span, stop - top) * columns", f"for column in range(0, width, {block}):")
         out.depth += 1
@@ -423,8 +425,8 @@ class _Pass:
         out, layout, scratch = self.out, self.layout, self.layout.scratch
         reads = self.program.reads(self.k)
         for array in dict.fromkeys((*reads, *(self.program.writes if self.last else ()))):
-            j, words = self.layout.pointers.index(array), self.program.arrays[array]
-            size = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}[self.layout.kinds[array]] * words
+            j, words = layout.pointers.index(array), self.program.arrays[array]
+            size = BYTES[layout.kinds[array]] * words
             out(f"{identifier(array)}at = pointers[tensor, {j}] + {size} * first")
             if array in ("p", "g") and self.layout.strided:
                 out(f"if layout[tensor, {P_STRIDED if array == 'p' else G_STRIDED}]:")
@@ -432,7 +434,7 @@ class _Pass:
                 out(f"    gather_{array}(pointers[tensor, {j}], {array}_at, layout, tensor, first, n)")
         for mean in self.spreads:
             at = f"pointers[tensor, {self.layout.pointers.index(mean)}]"
-            by_column, size = mean.rstrip("'").endswith(".column"), 8 if layout.arithmetic == "float64" else 4
+            by_column, size = mean.rstrip("'").endswith(".column"), BYTES[layout.arithmetic]
             spread = f"{identifier(mean)}at"
             expand = f"expand({at}, {spread}, {by_column}, height, columns, top, column, n)"
             if by_column:  # a piece of one row meets the column means as they lie in memory
@@ -456,7 +458,6 @@ class _Pass:
 
 def _finish(layout: Layout, k: int, out: _Text) -> None:
     """Between passes: add up items, parts and rows in order, and turn sums into means; tell whether all are finite."""
-    here = layout.program.sums[k]
     f = "f64" if layout.arithmetic == "float64" else "f32"
     at = {name: f"pointers[tensor, {j}]" for j, name in enumerate(layout.pointers)}
     out("", '@njit(nogil=True, error_model="numpy")')
@@ -466,7 +467,7 @@ def _finish(layout: Layout, k: int, out: _Text) -> None:
     if layout.matrix:
         names = ("count", MATRICES), ("rows", ROWS), ("columns", COLUMNS), ("parts", PARTS)
         out(*(f"{name} = layout[tensor, {j}]" for name, j in names))
-    for s in here:
+    for s in layout.program.sums[k]:
         mean = f" / f64(layout[tensor, {SIZE}])" if s.mean else ""
         fresh, sums_at = at.get(f"{s.name}'"), at.get(f"{s.name}+")
         if s.scope in ("tensor", "global"):
@@ -513,8 +514,7 @@ def _movers(layout: Layout, out: _Text) -> None:
     for array, which in (("p", 1), ("g", 2)):
         if array not in layout.program.arrays:
             continue
-        word = {"float64": 8, "float32": 4}.get(layout.kinds[array], 2)
-        bits, words = f"bits{8 * word}", layout.program.arrays[array]
+        bits, words = f"bits{8 * BYTES[layout.kinds[array]]}", layout.program.arrays[array]
         out(f'read_{array}, keep_{array} = loader("{bits}", "{array}_"), storer("{bits}", "{array}_")')
         inside, outside = f"(k + j) * {words} + c", "base + offset + j * stride"
         gather = f"keep_{array}(block, {inside}, read_{array}({outside}, c))"

@@ -27,7 +27,6 @@ _OPS: dict[str, Any] = {
     "gt": np.greater,
     "ge": np.greater_equal,
     "and": np.logical_and,
-    "isfinite": np.isfinite,
 }
 
 
