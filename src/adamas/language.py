@@ -92,6 +92,12 @@ class Word:
     def __rtruediv__(self, other: Any) -> Any:
         return _apply("div", other, self)
 
+    def __pow__(self, other: Any) -> Any:
+        return _apply("pow", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _apply("pow", other, self)
+
     def __neg__(self) -> Any:
         return _apply("neg", self)
 
@@ -190,6 +196,8 @@ class Expr(Word):
 
     def apply(self, op: str, *args: Any) -> Expr:
         nodes = tuple(a if isinstance(a, Expr) else Expr("const", value=float(a)) for a in args)
+        if op == "pow" and any(n.element for n in nodes):
+            raise TypeError("x**y is for scalars: an element has no vector form of it; write x * x or sqrt(x)")
         if op == "div" and nodes[0].element and not nodes[1].element:
             return self.apply("mul", nodes[0], self.apply("div", 1.0, nodes[1]))
         return Expr(op, nodes, any(n.element for n in nodes), max(n.level for n in nodes))
@@ -213,6 +221,7 @@ def _sign(x: float) -> float:
 # Python's own numbers, for `scalars`; everything else is spelled by a backend.
 _NUMBERS: dict[str, Callable[..., Any]] = {
     "sqrt": math.sqrt,
+    "pow": lambda x, y: x**y,
     "abs": abs,
     "abs2": lambda x: x * x,
     "sign": _sign,
@@ -418,7 +427,7 @@ class Rule:
     doc: what, equation, source, as text.
     hyper: front-end name → default (see COMMON) or a Hyper of the rule's own, in the order of the signature.
     slots, memory: the state per element, and the persistent scalars.
-    scalars(t, …): float64 scalars of this step, on Python numbers.
+    scalars(t, …): float64 scalars of this step; runs on Python numbers, and once on symbols.
     moments(g, …): new values of all slots, and any other values that ``step`` needs, as a dict.
     measures: what is summed after the moments, in order; each may use the ones before it.
     carry(…): new values of global scalars from hyper-parameters, memory and global measures.
@@ -464,6 +473,7 @@ class Rule:
         self._ask("scalars", self.scalars, known | {"t"})
         start = {m.name: float(call(m.init, defaults) if callable(m.init) else m.init) for m in self.memory}
         computed = set(call(self.scalars, {**defaults, **start, "t": 1}))
+        call(self.scalars, {name: Expr("input", name=name) for name in (*defaults, *start, "t")})  # compiled loops too
         of_all = sorted(computed & {m.name for m in self.memory if m.scope == "global"})
         if of_all:
             raise ValueError(f"rule {self.name}: {of_all[0]} belongs to all tensors; only carry can change it")

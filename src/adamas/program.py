@@ -6,7 +6,7 @@ known from pass k + 1 on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,3 +222,21 @@ def gate(is_complex: bool, limit: float) -> Program:
 def trace(rule: Rule, codecs: Mapping[str, Codec], is_complex: bool) -> Program:
     """The program of a rule with one codec per slot; raises if a stage asks for what does not exist."""
     return _Tracer(rule, codecs, is_complex).run()
+
+
+def scalars(rule: Rule) -> dict[str, Expr]:
+    """The scalars of a step as graphs over the hyper-parameters' letters, the rule's memory and ``t``."""
+    letters = rule.letters({name: h.default for name, h in rule.hyper.items()})
+    return _graphs(rule.scalars, (*letters, *(m.name for m in rule.memory), "t"))
+
+
+def carried(rule: Rule) -> dict[str, Expr]:
+    """What the rule carries to its next step as graphs over letters, memory and the sums over all tensors."""
+    letters = rule.letters({name: h.default for name, h in rule.hyper.items()})
+    sums = (m.name for m in rule.measures if m.scope == "global")
+    return _graphs(rule.carry, (*letters, *(m.name for m in rule.memory), *sums)) if rule.carry else {}
+
+
+def _graphs(function: Callable[..., Mapping[str, Any]], names: Iterable[str]) -> dict[str, Expr]:
+    found = call(function, {name: Expr("input", name=name) for name in names})
+    return {name: _words(value)[0] for name, value in found.items()}

@@ -53,10 +53,15 @@ def _load(name: str, text: str, signatures: tuple[tuple[str, str], ...]) -> type
     return kernel_cache.load(name, text, dict(signatures))
 
 
+def compiled(name: str, text: str, signatures: Mapping[str, str]) -> types.ModuleType:
+    """The compiled module of a text, one a process."""
+    return _load(name, text, tuple(signatures.items()))
+
+
 def module(layout: Layout, name: str) -> types.ModuleType:
     """The compiled module of a layout, one a process."""
     text, signatures = generate(layout)
-    return _load(name, text, tuple(signatures.items()))
+    return compiled(name, text, signatures)
 
 
 def source(rule: Rule, codecs: Mapping[str, Codec], p_dtype: Any, g_dtype: Any) -> str:
@@ -131,7 +136,7 @@ def _merge(shape: tuple[int, ...], *strides: tuple[int, ...]) -> tuple[list[int]
     return sizes or [1], [m or [0] for m in merged]
 
 
-class _Kernel:
+class Kernel:
     """One compiled program over given tensors: its tables, its buffers, its passes."""
 
     def __init__(
@@ -266,11 +271,11 @@ class CpuLaunch:
         traced = program.trace(rule, codecs, p_dtype.kind == "c")
         self.layout = Layout(traced, kind(p_dtype), kind(grad_dtype), arithmetic(p_dtype).name)
         self.rule, self.codecs = rule, codecs
-        self.kernel = _Kernel(self.layout, rule.name, tensors, rule, codecs)
-        self.gate_kernel: _Kernel | None = None
+        self.kernel = Kernel(self.layout, rule.name, tensors, rule, codecs)
+        self.gate_kernel: Kernel | None = None
         self.tensors = tensors
 
-    def place(self, kernel: _Kernel, grads: Grads) -> None:
+    def place(self, kernel: Kernel, grads: Grads) -> None:
         """Point the kernel at this step's gradients."""
         kernel.pointers[:, kernel.layout.pointers.index("g")] = grads.addresses
         if grads.odd or kernel.odd:
@@ -285,7 +290,7 @@ class CpuLaunch:
             layout = Layout(
                 program.gate(self.layout.program.is_complex, limit), self.layout.p_kind, self.layout.g_kind, "float64"
             )
-            self.gate_kernel = _Kernel(layout, "gate", self.tensors, self.rule, self.codecs)
+            self.gate_kernel = Kernel(layout, "gate", self.tensors, self.rule, self.codecs)
         kernel = self.gate_kernel
         self.place(kernel, grads)
         kernel.run(0, np.zeros((1, 1)), np.zeros(len(self.tensors), np.int64))

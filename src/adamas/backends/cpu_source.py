@@ -26,12 +26,13 @@ KERNEL = (
 FINISH = "boolean(int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1])"
 COMMIT = "void(int64[:, ::1], int64[:, ::1])"
 
-_SPELL = {
+SPELL = {
     "add": "{} + {}",
     "sub": "{} - {}",
     "mul": "{} * {}",
     "div": "{} / {}",
     "neg": "-{}",
+    "pow": "{} ** {}",
     "sqrt": "{f}(np.sqrt({}))",
     "abs": "abs({})",
     "where": "{1} if {0} else {2}",
@@ -314,7 +315,7 @@ class _Pass:
         key = (node.op, f, *args)
         if key not in self.names:
             self.names[key] = f"x{len(self.names)}" if node.element else f"s{len(self.names)}"
-            text(f"{self.names[key]} = {_SPELL[node.op].format(*args, f=f)}")
+            text(f"{self.names[key]} = {SPELL[node.op].format(*args, f=f)}")
         return self.names[key]
 
     def operand(self, node: Expr, element: bool) -> str:

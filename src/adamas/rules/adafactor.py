@@ -14,7 +14,7 @@ from adamas.language import Hyper, Measure, Rule, Slot, Stage, abs2, decoupled, 
 
 
 def scalars(t, lr, beta2_decay):
-    return dict(b2=1 - t**beta2_decay, rho=1 / max(1, lr * t**0.5))  # lr·rho = min(lr, 1/√t)
+    return dict(b2=1 - t**beta2_decay, rho=1 / maximum(1, lr * t**0.5))  # lr·rho = min(lr, 1/√t)
 
 
 def moments(g, v, b2, eps1):
