@@ -15,10 +15,20 @@ from typing import Any
 
 from adamas import rules, schedules
 from adamas.backends.threads import get_num_threads, set_num_threads
+from adamas.minimization import minimize
 from adamas.optimizer import CLASSES, Optimizer, optimizer_class
 
 __version__ = "0.1.0"
-__all__ = ["Optimizer", "get_num_threads", "optimizer_class", "rules", "schedules", "set_num_threads", *CLASSES]
+__all__ = [
+    "Optimizer",
+    "get_num_threads",
+    "minimize",
+    "optimizer_class",
+    "rules",
+    "schedules",
+    "set_num_threads",
+    *CLASSES,
+]
 
 
 def __getattr__(name: str) -> Any:
