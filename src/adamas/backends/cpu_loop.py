@@ -158,7 +158,7 @@ def observe(ints, floats, g, value, told):
     floats[TOP] = float(np.{bits}(top).view(real))
     keep(ints, floats, g, value, floats[TOP])
     done = stale(ints, floats, value)
-    if floats[TOP] <= floats[GTOL]:
+    if floats[BEST_TOP] <= floats[GTOL]:
         return {GTOL}
     if done:
         return {FTOL}
