@@ -97,7 +97,7 @@ def test_a_rule_is_a_file_of_its_own() -> None:
 
 def test_core_dependencies_are_few() -> None:
     names = {text.split(">=")[0] for text in PROJECT["dependencies"]}
-    assert names == {"ml_dtypes", "numba", "numpy", "platformdirs"}
+    assert names == {"ml_dtypes", "numba", "numpy", "platformdirs", "scipy"}
 
 
 def test_the_readme_s_example_learns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,7 @@ FLOATS = {
     )
 }
 
-_VIEWS = '''
+_VIEWS = """
 @intrinsic
 def int_pointer(typingctx, address):
     def codegen(context, builder, signature, args):
@@ -74,7 +74,7 @@ def bits_pointer(typingctx, address):
         return builder.inttoptr(args[0], {word}.as_pointer())
 
     return types.CPointer(types.{bits})(types.int64), codegen
-'''
+"""
 
 # Everything here reads and writes through the addresses in ``ints``; x, best, … are arrays of n real numbers.
 _OBSERVE = '''
@@ -323,7 +323,11 @@ def _carry(rule: Rule, layout: Layout) -> list[str]:
     given = {name: f"rows[0, {columns.index(name)}]" for name in columns if not name.startswith("carry:")}
     lines: list[str] = []
     for j, name in enumerate(layout.totals):
-        lines += [f"    total{j} = 0.0", "    for tensor in range(tensors):", f"        total{j} += totals[tensor, {j}]"]
+        lines += [
+            f"    total{j} = 0.0",
+            "    for tensor in range(tensors):",
+            f"        total{j} += totals[tensor, {j}]",
+        ]
         given[name] = f"total{j}"
     graphs = program.carried(rule)
     computed, found = _spell(graphs, given, 1)

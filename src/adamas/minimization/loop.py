@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from adamas.backends.cpu import ONE_THREAD
-from adamas.backends.cpu_loop import FLOATS, INTS, RUNNING, TOLD, Loop, monitor
+from adamas.backends.cpu_loop import FLOATS, INTS, MAXITER, RUNNING, TOLD, Loop, monitor
 from adamas.minimization.problem import Array, Batches, Objective, jitted
 from adamas.optimizer import optimizer_class
 
@@ -44,6 +44,13 @@ class Stop:
     average_decay: float
     average_start: int
     history: bool
+
+
+@dataclass(frozen=True)
+class _End:
+    """In place of a batch: there are no more, and why."""
+
+    reason: int
 
 
 class Search:
@@ -171,7 +178,7 @@ class Search:
             reason = INTERRUPT
         return reason
 
-    def _stretch(self, some: Callable[[int], tuple[int, int]], count: int) -> int:
+    def _stretch(self, some: Callable[[int], int], count: int) -> int:
         """At most ``count`` steps, for which values have room and learning rates are known."""
         k, groups = self.k, self.optimizer.param_groups
         values = np.full(count + 1, np.nan)
@@ -197,7 +204,7 @@ class Search:
     # ---- in Python
 
     def _stream(self) -> Iterator[Any]:
-        """A batch for each evaluation; where there are none left, the reason as the last one."""
+        """A batch for each evaluation; where there are none left, an ``_End``."""
         if self.batches is None:
             yield from repeat(None)
             return
@@ -205,9 +212,9 @@ class Search:
             begun = self.evaluations
             yield from self.batches
             if self.evaluations == begun:
-                yield RAN_OUT
+                yield _End(RAN_OUT)
             if epoch == self.stop.epochs:
-                yield SEEN_ALL
+                yield _End(SEEN_ALL)
 
     def _python(self, callback: Callback | None) -> Callable[[int], int]:
         at, advance, noisy = self.objective.at, self.advance, self.stop.noisy
@@ -215,16 +222,16 @@ class Search:
 
         def some(count: int) -> int:
             for batch in islice(stream, count):
-                if batch is RAN_OUT or batch is SEEN_ALL:
-                    return batch
+                if type(batch) is _End:
+                    return batch.reason
                 value, g = at(self.x, batch)
                 self.evaluations += 1
                 told = RUNNING
                 if callback is not None and not noisy and self.k and callback(self.x, value, self.k):
                     told = CALLBACK
                 reason = advance(g, value, told)
-                if not reason and callback is not None and noisy and callback(self.x, value, self.k):
-                    reason = CALLBACK
+                if callback is not None and noisy and reason in (RUNNING, MAXITER):
+                    reason = CALLBACK if callback(self.x, value, self.k) else reason
                 if reason:
                     return int(reason)
             return RUNNING
