@@ -16,11 +16,14 @@ from typing import Any
 from adamas import rules, schedules
 from adamas.backends.threads import get_num_threads, set_num_threads
 from adamas.minimization import minimize
+from adamas.minimization.lr_range import LrRange, find_lr
 from adamas.optimizer import CLASSES, Optimizer, optimizer_class
 
 __version__ = "0.1.0"
 __all__ = [
+    "LrRange",
     "Optimizer",
+    "find_lr",
     "get_num_threads",
     "minimize",
     "optimizer_class",

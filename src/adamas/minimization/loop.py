@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import count as count_from
 from itertools import islice, repeat
 from typing import Any
@@ -14,11 +14,12 @@ import numpy as np
 
 from adamas.backends.cpu import ONE_THREAD
 from adamas.backends.cpu_loop import FLOATS, INTS, MAXITER, RUNNING, TOLD, Loop, monitor
+from adamas.minimization.driver import SHAPE, driver
 from adamas.minimization.problem import Array, Batches, Objective, jitted
 from adamas.optimizer import optimizer_class
 
 #: Reasons to stop that come from outside of the compiled code.
-CALLBACK, TIME, INTERRUPT, SEEN_ALL, RAN_OUT, SHAPE = range(TOLD, TOLD + 6)
+CALLBACK, TIME, INTERRUPT, SEEN_ALL, RAN_OUT = range(TOLD, TOLD + 5)
 
 #: Steps between two looks at the clock, the schedule and the keyboard, at most; and the seconds they should take.
 MOST, PAUSE = 1 << 16, 0.05
@@ -255,25 +256,23 @@ class Search:
 
     def _jitted(self) -> Callable[[int], int]:
         objective, batches = self.objective, self.batches
-        pairs, tuples = batches is not None, batches is not None and isinstance(batches.data, tuple)
         width = len(batches.arrays) if batches and batches.arrays else 0
+        tuples = batches is not None and isinstance(batches.data, tuple)
         shape = self.variables.shapes[0]
-        drive = driver(self.compiled.advance, objective.jac is True, width if pairs else 0, tuples, len(shape))
+        drive = driver(self.compiled.advance, objective.jac is True, width, tuples)
         jac = objective.fun if objective.jac is True else objective.jac
-        given, g, x = np.zeros(shape, self.x.dtype), np.zeros_like(self.x), self.x.reshape(shape)
+        given, g = np.zeros_like(self.x), np.zeros_like(self.x)
         epoch = self._epochs()
 
         def some(count: int) -> int:
             arrays, row, size, left = next(epoch)
             seen, reason = drive(
-                objective.fun, jac, objective.args, arrays, self.ints, self.floats, x, given, g,
-                min(count, left), row, size,
+                objective.fun, jac, objective.args, arrays, self.ints, self.floats, self.x, given, given.reshape(shape),
+                g, min(count, left), row, size,
             )  # fmt: skip
             if reason == SHAPE:
                 raise ValueError(f"jac: the gradient has another shape than x0, {shape}")
             self.evaluations += seen
-            objective.nfev += seen
-            objective.njev += seen
             return int(reason)
 
         return some
@@ -288,47 +287,3 @@ class Search:
             while (done := self.evaluations - begun) < (self.batches.length or 0):
                 size = self.batches.batch_size
                 yield arrays, done * size, size, (self.batches.length or 0) - done
-
-
-@cache
-def driver(advance: Any, both: bool, arrays: int, tuples: bool, ndim: int) -> Any:
-    """The loop around a compiled function, as a Numba function that is compiled for each such function.
-
-    both: fun returns the value and the gradient. arrays: of the data, 0 without; tuples: whether a batch is a tuple.
-    """
-    import numba
-
-    parts = [f"arrays[{i}][row : row + size]" for i in range(arrays)]
-    batch = f"({', '.join(parts)},), " if tuples else "".join(f"{part}, " for part in parts)
-    call = f"(given, {batch}*args)"
-    lines = [f"value, slope = fun{call}"] if both else [f"value = fun{call}", "copy(x, given)", f"slope = jac{call}"]
-    flat = "slope" if ndim == 1 else "slope.ravel()"
-    text = _DRIVER.format(evaluate="\n        ".join(lines), flat=flat, SHAPE=SHAPE)
-    space: dict[str, Any] = {"advance": advance, "njit": numba.njit}
-    exec(compile(text, "<adamas.minimize>", "exec"), space)
-    return space["drive"]
-
-
-_DRIVER = """
-@njit(nogil=True, error_model="numpy")
-def copy(source, target):
-    a, b = source.ravel(), target.ravel()
-    for i in range(a.size):
-        b[i] = a[i]
-
-
-@njit(error_model="numpy")
-def drive(fun, jac, args, arrays, ints, floats, x, given, g, count, row, size):
-    seen, reason = 0, 0
-    while seen < count and reason == 0:
-        copy(x, given)
-        {evaluate}
-        if slope.shape != x.shape:
-            return seen, {SHAPE}
-        flat = {flat}
-        for i in range(g.size):
-            g[i] = flat[i]
-        seen, row = seen + 1, row + size
-        reason = advance(ints, floats, g, float(value), 0)
-    return seen, reason
-"""

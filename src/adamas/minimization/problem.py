@@ -223,7 +223,10 @@ def _count(name: str, value: Any) -> int:
 
 
 class Objective:
-    """The user's function and gradient: ``at(x, batch)`` gives both, as a number and a vector, and counts calls."""
+    """The user's function and gradient: ``at(x, batch)`` gives both, as a number and a vector.
+
+    differences: calls of fun that differences took; otherwise fun is called once an evaluation.
+    """
 
     def __init__(self, fun: Any, jac: Any, args: Any, variables: Variables, bounds: Any, with_batch: bool) -> None:
         if not callable(fun):
@@ -235,7 +238,7 @@ class Objective:
         self.fun, self.jac, self.variables, self.bounds = fun, jac, variables, bounds
         self.args: tuple[Any, ...] = args if isinstance(args, tuple) else (args,)
         self.with_batch = with_batch
-        self.nfev = self.njev = 0
+        self.differences = 0
         self.at: Callable[[Array, Any], tuple[float, Array]]
         self.at = self._both if jac is True else self._pair if callable(jac) else self._differences
 
@@ -243,8 +246,6 @@ class Objective:
         return (batch, *self.args) if self.with_batch else self.args
 
     def _both(self, x: Array, batch: Any) -> tuple[float, Array]:
-        self.nfev += 1
-        self.njev += 1
         found = self.fun(self._given(x), *self._arguments(batch))
         try:
             value, g = found
@@ -253,8 +254,6 @@ class Objective:
         return self.number(value), self.gradient(g)
 
     def _pair(self, x: Array, batch: Any) -> tuple[float, Array]:
-        self.nfev += 1
-        self.njev += 1
         arguments = self._arguments(batch)
         value = self.number(self.fun(self._given(x), *arguments))
         return value, self.gradient(self.jac(self._given(x), *arguments))
@@ -271,12 +270,11 @@ class Objective:
         arguments = self._arguments(batch)
 
         def value(flat: Array) -> Any:
-            self.nfev += 1
+            self.differences += 1
             found = self.fun(self.variables.user(flat.copy()), *arguments)
             return found if self.jac == "cs" else self.number(found)
 
         first = self.number(np.real(value(x)))
-        self.njev += 1
         bounds = (-np.inf, np.inf) if self.bounds is None else self.bounds
         if not np.isfinite(first):
             return first, np.zeros_like(x)  # the value alone ends the run

@@ -49,8 +49,8 @@ def result_of(search: Search, reason: int) -> OptimizeResult:
         status=status,
         message=sentence.format(**words),
         nit=search.k,
-        nfev=search.objective.nfev,
-        njev=search.objective.njev,
+        nfev=search.objective.differences or search.evaluations,
+        njev=search.evaluations,
     )
     if stop.average:
         found.x_average = user(search.average())
