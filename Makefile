@@ -42,6 +42,7 @@ format: $(STAMPS)/lint
 bench: $(STAMPS)/test
 	$(BIN)/python benchmarks/numpy_step.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/rules_bandwidth.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/minimize.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/startup.py $(BENCH_ARGS)
 
 clean:
