@@ -1,10 +1,12 @@
-"""Small real problems to train on. A new task is one file and one line here."""
+"""Small real problems to train on. A new task is one file and one line here; your own needs no line."""
 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,46 +17,98 @@ from adamas.nest import nearest
 Array = npt.NDArray[Any]
 Params = dict[str, Array]
 
-#: Arrays with one entry an example, such as (inputs, labels).
-Batch = tuple[Array, ...]
+#: Arrays with one entry an example, such as (inputs, labels); None in a task that has no data.
+Batch = Any
+
+
+def _no_facts() -> dict[str, str]:
+    return {}
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained, on what, and how well it went; it knows no optimizer.
+    """What is trained, on what, and how well it went; it knows no optimizer. It checks itself when it is made.
 
-    name, doc: the name on command lines, and one sentence for people who have never heard of it.
-    rule, lr, schedule, epochs, batch_size, seed: what a run uses unless told otherwise.
-    data(): split → examples; "train" is trained on, the others are evaluated. The same at every call.
-    init(rng): the parameters before the first step.
-    loss(params, batch, rng): the loss of a mini-batch and its gradients; rng serves dropout and the like.
+    name, doc: the name in reports, and one sentence for people who have never heard of it.
+    init(rng): the parameters before the first step, arrays by name.
+    loss(params, batch, rng): the loss of a mini-batch and its gradients; rng serves dropout, noise and the like.
     evaluate(params, examples): metric → value; "loss" is among them, and "accuracy" is a share of 1.
+    data(): split → arrays with one entry an example, the same at every call; "train" is trained on, the others are
+        evaluated. Without data the task is a function: batch and examples are None.
+    rule, lr, schedule, seed: what a run uses unless told otherwise. epochs, batch_size: the same, of a task with data;
+        steps: of a function.
+    facts(): what a run should write down besides, such as the checksum of what it read.
     """
 
     name: str
     doc: str
-    rule: str
-    lr: float
-    schedule: str
-    epochs: int
-    batch_size: int
-    seed: int
-    data: Callable[[], Mapping[str, Batch]]
     init: Callable[[np.random.Generator], Params]
     loss: Callable[[Params, Batch, np.random.Generator], tuple[float, Params]]
-    evaluate: Callable[[Params, Batch], dict[str, float]]
+    evaluate: Callable[[Params, Batch], Mapping[str, float]]
+    data: Callable[[], Mapping[str, tuple[Array, ...]]] | None = None
+    rule: str = "adam"
+    lr: float = 1e-3
+    schedule: str = "constant"
+    epochs: int = 10
+    batch_size: int = 32
+    steps: int = 1000
+    seed: int = 0
+    facts: Callable[[], Mapping[str, str]] = _no_facts
+
+    def __post_init__(self) -> None:
+        for name in ("name", "doc"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise TypeError(f"Task: {name}={getattr(self, name)!r}: expected words")
+        for name in ("init", "loss", "evaluate", "facts", *(["data"] if self.data is not None else [])):
+            if not callable(getattr(self, name)):
+                raise TypeError(f"task {self.name}: {name}={getattr(self, name)!r}: expected a function")
 
 
-#: Task → the module that holds it as ``task``; imported only when asked for.
+#: Task → the module that holds it, as ``task`` or in its table ``TASKS``; imported only when asked for.
 REGISTRY = {
+    "logreg-digits": "adamas.tasks.logreg_digits",
+    "logreg-topics": "adamas.tasks.logreg_topics",
     "digits-mlp": "adamas.tasks.digits_mlp",
+    "line-fit": "adamas.tasks.line_fit",
+    "rosenbrock": "adamas.tasks.functions",
+    "rosenbrock-5d": "adamas.tasks.functions",
+    "beale": "adamas.tasks.functions",
+    "himmelblau": "adamas.tasks.functions",
+    "booth": "adamas.tasks.functions",
+    "ackley": "adamas.tasks.functions",
+    "rastrigin": "adamas.tasks.functions",
+    "noisy-quadratic": "adamas.tasks.functions",
 }
 
 
 def get(name: str) -> Task:
-    """The task of that name, or a ValueError with the nearest one."""
+    """The task of that name, or the user's own as ``module:attribute``; ValueError if there is none."""
+    if ":" in name:
+        return _own(name)
     if name not in REGISTRY:
-        raise ValueError(f"unknown task {name!r}{nearest(name, list(REGISTRY))}")
-    task = importlib.import_module(REGISTRY[name]).task
+        raise ValueError(f"unknown task {name!r}{nearest(name, list(REGISTRY))}; your own is named module:attribute")
+    module = importlib.import_module(REGISTRY[name])
+    task = module.TASKS[name] if hasattr(module, "TASKS") else module.task
     assert isinstance(task, Task)
+    return task
+
+
+def _own(name: str) -> Task:
+    """A user's task, from a module in the current folder or wherever Python finds it, as ``python -m`` does."""
+    module_name, _, attribute = name.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name not in (module_name, module_name.partition(".")[0]):
+            raise  # something that the module itself needs
+        raise ValueError(f"task {name!r}: there is no module {module_name!r} here ({here}) or installed") from None
+    task = getattr(module, attribute, None)
+    if not isinstance(task, Task):
+        found = [key for key, value in vars(module).items() if isinstance(value, Task)]
+        remedy = f"it has {', '.join(found)}" if found else "make one with adamas.tasks.Task(...)"
+        what = "has no" if task is None else f"has a {type(task).__name__}, not a Task, as"
+        raise ValueError(f"task {name!r}: {module_name} {what} {attribute!r}; {remedy}")
     return task

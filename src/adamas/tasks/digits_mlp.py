@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from adamas.tasks import Array, Batch, Params, Task
+from adamas.tasks.softmax import cross_entropy, quality
 
 WIDTHS = (64, 256, 256, 10)
 LAYERS = len(WIDTHS) - 1
@@ -22,7 +23,7 @@ LAYERS = len(WIDTHS) - 1
 DROPOUT = (0.1, 0.3, 0.3)
 
 
-def data() -> Mapping[str, Batch]:
+def data() -> Mapping[str, tuple[Array, ...]]:
     """Pixels in [0, 1] and digits: 1,347 images to train, 450 to validate, each digit with its share in both."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -54,11 +55,6 @@ def _forward(params: Params, pixels: Array, masks: list[Array]) -> tuple[list[Ar
     return inputs, x
 
 
-def _log_softmax(logits: Array) -> Array:
-    z = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(z - np.log(np.exp(z).sum(axis=1, keepdims=True)))
-
-
 def _masks(rng: np.random.Generator, examples: int, dtype: np.dtype) -> list[Array]:
     """0 where an input is left out, else 1/(share kept), so that the mean of an input is what it was."""
     kept = [rng.random((examples, width), dtype=np.float32) >= p for width, p in zip(WIDTHS, DROPOUT, strict=False)]
@@ -68,29 +64,21 @@ def _masks(rng: np.random.Generator, examples: int, dtype: np.dtype) -> list[Arr
 def loss(params: Params, batch: Batch, rng: np.random.Generator) -> tuple[float, Params]:
     """Mean cross-entropy under dropout, and its gradients by backpropagation."""
     pixels, digits = batch
-    each = np.arange(len(digits))
     masks = _masks(rng, len(digits), pixels.dtype)
     inputs, logits = _forward(params, pixels, masks)
-    log_p = _log_softmax(logits)
-    dz = np.exp(log_p)
-    dz[each, digits] -= 1
-    dz /= len(digits)
+    value, dz = cross_entropy(logits, digits)
     grads: Params = {}
     for i in reversed(range(LAYERS)):
         grads[f"w{i + 1}"], grads[f"b{i + 1}"] = inputs[i].T @ dz, dz.sum(axis=0)
         if i:
             dz = (dz @ params[f"w{i + 1}"].T) * masks[i] * (inputs[i] > 0)
-    return float(-log_p[each, digits].mean()), grads
+    return value, grads
 
 
 def evaluate(params: Params, examples: Batch) -> dict[str, float]:
     """Mean cross-entropy and the share of digits read right, with the whole network."""
     pixels, digits = examples
-    log_p = _log_softmax(_forward(params, pixels, [])[1])
-    return {
-        "loss": float(-log_p[np.arange(len(digits)), digits].mean()),
-        "accuracy": float((log_p.argmax(axis=1) == digits).mean()),
-    }
+    return quality(_forward(params, pixels, [])[1], digits)
 
 
 task = Task(
