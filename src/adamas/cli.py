@@ -1,4 +1,4 @@
-"""The command line: ``adamas run``, ``rules``, ``kernel``, ``doctor``. What a command needs, it imports itself."""
+"""The command line. What a command needs, it imports itself."""
 
 from __future__ import annotations
 
@@ -54,42 +54,103 @@ def main(
 
 @app.command()
 def run(
-    task: Annotated[str, typer.Argument(help="What to train, such as digits-mlp.")],
+    task: Annotated[
+        str | None, typer.Argument(help="What to train: a name of `adamas tasks`, or your own as module:attribute.")
+    ] = None,
     rule: Annotated[str | None, typer.Option(help="Optimizer; `adamas rules` lists them.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate at its peak.")] = None,
     schedule: Annotated[str | None, typer.Option(help="constant, inverse-sqrt, cosine or linear.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Times that all examples are seen.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a mini-batch.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps, of a task that is a function.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of starting values, order of examples and dropout.")] = None,
     state: Annotated[str | None, typer.Option(help="How the optimizer's state is kept, such as float32.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="As the rule says; see `adamas rules RULE`.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with these options; the command line wins.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, as it was left.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of a step.")] = None,
     out: Annotated[Path | None, typer.Option(help="New folder for the results [runs/TASK-RULE-TIME].")] = None,
 ) -> None:
     """Train a task and write a report, plots and metrics. The task chooses what is not given."""
+    given = dict(
+        task=task, rule=rule, lr=lr, schedule=schedule, epochs=epochs, batch_size=batch_size, steps=steps, seed=seed,
+        state=state, weight_decay=weight_decay,
+    )  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
     try:
-        from adamas import runner, set_num_threads
+        from adamas import run_folder, runner, set_num_threads
 
         set_num_threads(threads)
-        options = runner.choose(
-            task, rule, lr=lr, schedule=schedule, epochs=epochs, batch_size=batch_size, seed=seed, state=state,
-            weight_decay=weight_decay,
-        )  # fmt: skip
+        if resume is not None:
+            _resume(resume, out, config, given)
+            return
+        options = runner.choose(**_asked(config, given))
         job = runner.Job(options)
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is missing; pip install 'adamas[run]' brings what `run` needs", 1)
-    except (TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         _fail(error, 2)
     out = out or runner.default_folder(options)
     try:
-        with runner.appearing(out) as folder:
+        with run_folder.appearing(out) as folder:
             outcome = _train(job, folder)
     except OSError as error:
         _fail(f"{error}; nothing was written", 1)
-    typer.echo(f"{options.task} with {options.rule}: {_news(outcome.metrics)}")
+    _tell(job, outcome, out)
+
+
+def _asked(config: Path | None, given: dict[str, Any]) -> dict[str, Any]:
+    """The options of the file and the command line."""
+    from adamas import runner
+
+    asked = {**(runner.read(config) if config else {}), **given}
+    if "task" not in asked:
+        raise ValueError("which task? `adamas tasks` lists them")
+    return asked
+
+
+def _resume(folder: Path, out: Path | None, config: Path | None, given: dict[str, Any]) -> None:
+    """Go on with a run; whatever fails, its folder stays."""
+    from adamas import run_folder, runner
+
+    other = [name for name in given if name not in ("epochs", "steps")]
+    other += ["out"] * (out is not None) + ["config"] * (config is not None)
+    if other:
+        _fail(f"--resume goes on as the run was begun; leave {', '.join(other)} out (epochs or steps may grow)", 2)
+    try:
+        with run_folder.reopened(folder) as here:
+            job = runner.Job.resume(here, **given)
+            job.rewind(here)
+            outcome = _train(job, here)
+    except (OSError, TypeError, ValueError) as error:
+        _fail(error, 1)
+    _tell(job, outcome, folder)
+
+
+def _tell(job: Job, outcome: Outcome, out: Path) -> None:
+    """What became of a run; leaves with an error if it did not finish."""
+    typer.echo(f"{job.task.name} with {job.rule.name}: {_news(outcome.metrics)}")
     typer.echo(f"Report: {out / 'report.html'}")
+    if outcome.status.startswith("interrupted"):
+        typer.echo(f"To go on: adamas run --resume {out}")
     if outcome.status != "finished":
         _fail(outcome.status, 1)
+
+
+@app.command()
+def tasks() -> None:
+    """List what `adamas run` can train."""
+    from rich.table import Table
+
+    from adamas.tasks import REGISTRY, get
+
+    table = Table("task", "what it is", "rule", "lr", "schedule", "length", box=None, pad_edge=False)
+    for name in REGISTRY:
+        task = get(name)
+        length = f"{task.epochs} epochs" if task.data else f"{task.steps} steps"
+        table.add_row(name, task.doc, task.rule, f"{task.lr:g}", task.schedule, length)
+    _console().print(table)
+    typer.echo("\nYour own: adamas run module:attribute, where the attribute is an adamas.tasks.Task.")
 
 
 def _train(job: Job, folder: Path) -> Outcome:
@@ -98,7 +159,7 @@ def _train(job: Job, folder: Path) -> Outcome:
 
     columns = ("{task.description}", BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[news]}"))
     with Progress(*columns, TimeRemainingColumn(), console=_console()) as progress:
-        bar = progress.add_task(job.task.name, total=job.steps, news="")
+        bar = progress.add_task(job.task.name, total=job.steps, completed=job.optimizer.t, news="")
 
         def watch(line: Mapping[str, Any]) -> None:
             progress.update(bar, completed=line["step"])

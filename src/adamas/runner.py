@@ -1,14 +1,16 @@
-"""Trains a task with a rule and leaves a folder: metrics.jsonl, config.json, the report and its plots."""
+"""Trains a task with a rule and leaves a folder: metrics.jsonl, config.json, a checkpoint, the report and its plots."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
 import json
 import math
 import shlex
-import shutil
+import signal
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +19,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from adamas import doctor, report, rules, schedules, tasks
+from adamas import doctor, report, rules, run_folder, schedules, tasks
 from adamas.nest import nearest
 from adamas.optimizer import optimizer_class
-from adamas.tasks import Array, Params
 
 #: Schedule → its making from a peak and the steps of a run. Those that end do so at a hundredth of the peak: a
 #: step of length zero teaches nothing.
@@ -31,47 +32,86 @@ SCHEDULES: dict[str, Callable[[float, int], schedules.Schedule]] = {
     "linear": lambda lr, steps: schedules.linear(lr, steps, final=0.01),
 }
 
-#: Steps of a run that are written down, about.
+#: Steps and evaluations of a run that are written down, about.
 POINTS = 300
+#: Diagnostics are gathered this often at most, so that they cost less than a fiftieth of a step.
+DIAGNOSED = 50
+#: Seconds between two checkpoints, at least.
+SAVED = 5.0
 
-#: A line of metrics.jsonl. ``kind`` is "step" (some steps), "epoch" (each epoch's end and the start) or "end".
+#: A line of metrics.jsonl. ``kind`` is "step" (some steps), "epoch" (an evaluation) or "end".
 Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to run; None leaves ``state`` and ``weight_decay`` to the rule."""
+    """What to run. A task with data has epochs and a batch size, a function has steps; the others are None.
+
+    None also leaves ``state`` and ``weight_decay`` to the rule.
+    """
 
     task: str
     rule: str
     lr: float
     schedule: str
-    epochs: int
-    batch_size: int
     seed: int
+    epochs: int | None = None
+    batch_size: int | None = None
+    steps: int | None = None
     state: str | None = None
     weight_decay: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: expected at least 1")
+        for name in ("epochs", "batch_size", "steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value}: expected at least 1")
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}: expected 0 or more")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"unknown schedule {self.schedule!r}{nearest(self.schedule, list(SCHEDULES))}")
 
 
+#: What each option is in a file.
+KINDS = {"task": str, "rule": str, "schedule": str, "state": str, "lr": float, "weight_decay": float}
+KINDS |= dict.fromkeys(("seed", "epochs", "batch_size", "steps"), int)
+
+
 def choose(task: str, rule: str | None = None, **given: Any) -> Options:
     """Options for a task, where whatever is None or not given is the task's choice; ValueError if it cannot be."""
     known = tasks.get(task)
     chosen = rules.get(rule or known.rule)
-    fields = ("lr", "schedule", "epochs", "batch_size", "seed")
-    options = {name: getattr(known, name) for name in fields}
+    given = {name: value for name, value in given.items() if value is not None}
+    own = ("epochs", "batch_size") if known.data else ("steps",)
+    for name in ("epochs", "batch_size", "steps"):
+        if name in given and name not in own:
+            what = "is trained on data; give epochs" if known.data else "is a function, without data; give steps"
+            raise ValueError(f"{name}={given[name]}: {task} {what}")
+    options = {name: getattr(known, name) for name in ("lr", "schedule", "seed", *own)}
     if chosen.name != known.rule:
         options["lr"] = chosen.hyper["lr"].default
-    options |= {name: value for name, value in given.items() if value is not None}
-    return Options(task, chosen.name, **options)
+    return Options(task, chosen.name, **{**options, **given})
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The options in a TOML file, by the names of the command line; ValueError for what is none, or no TOML."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no TOML: {error}") from None
+    options = {}
+    for key, value in found.items():
+        name = key.replace("-", "_")
+        if name not in KINDS:
+            close = difflib.get_close_matches(name, KINDS, n=1)
+            raise ValueError(
+                f"{path}: unknown option {key!r}; {f'did you mean {close[0]!r}?' if close else list(KINDS)}"
+            )
+        fits = isinstance(value, (int, float) if KINDS[name] is float else KINDS[name])
+        if not fits or isinstance(value, bool):
+            raise ValueError(f"{path}: {key} = {value!r}: expected {KINDS[name].__name__}")
+        options[name] = value
+    return options
 
 
 def command(options: Options) -> str:
@@ -92,21 +132,27 @@ class Outcome:
 
 
 class Job:
-    """One training run, ready to start. Raises ValueError or TypeError for options that cannot be."""
+    """One training run, ready to start or to go on. Raises ValueError or TypeError for options that cannot be."""
 
     def __init__(self, options: Options) -> None:
         self.options = o = options
         self.task, self.rule = tasks.get(o.task), rules.get(o.rule)
-        self.data = self.task.data()
+        self.data = dict(self.task.data()) if self.task.data else {}
         start, self.order, self.noise = np.random.default_rng(o.seed).spawn(3)
         self.params = self.task.init(start)
-        self.examples = len(self.data["train"][0])
-        self.steps_per_epoch = -(-self.examples // o.batch_size)
-        self.steps = o.epochs * self.steps_per_epoch
+        self.examples = len(self.data["train"][0]) if self.data else 0
+        self.steps_per_epoch = -(-self.examples // o.batch_size) if o.batch_size else 0
+        self.steps = o.steps or (o.epochs or 0) * self.steps_per_epoch
         self.lr = SCHEDULES[o.schedule](o.lr, self.steps)
         decay = {} if o.weight_decay is None else {"weight_decay": o.weight_decay}
-        self.optimizer = optimizer_class(self.rule.name)(self.params, lr=self.lr, state=o.state, **decay)
+        self.diagnosed = max(DIAGNOSED, self.steps // POINTS)
+        self.optimizer = optimizer_class(self.rule.name)(
+            self.params, lr=self.lr, state=o.state, diagnostics_every=self.diagnosed, **decay
+        )
+        self.permutation = np.zeros(0, np.int64)
         self.latest: dict[str, dict[str, float | None]] = {}
+        self.resumed: list[int] = []
+        self.seconds = 0.0
 
     def config(self) -> dict[str, Any]:
         """All that is needed to understand the run and to repeat it."""
@@ -119,82 +165,193 @@ class Job:
             "rule": {"name": self.rule.name, "title": self.rule.title, "about": self.rule.doc.split("\n")[0]},
             "options": dataclasses.asdict(self.options),
             "hyper": {"lr": self.options.lr, **hyper},
+            "axis": "epoch" if self.data else "step",
+            "splits": list(self.data) or ["function"],
             "examples": {name: len(arrays[0]) for name, arrays in self.data.items()},
+            "facts": dict(self.task.facts()),
             "tensors": {name: list(p.shape) for name, p in self.params.items()},
+            "dtypes": {name: p.dtype.name for name, p in self.params.items()},
             "state_per_parameter": self.optimizer.memory()["state_per_parameter"],
             "steps": self.steps,
+            "resumed": self.resumed,
             "started": time.strftime("%Y-%m-%d %H:%M:%S %z"),
             "machine": doctor.machine(),
             "versions": doctor.versions("numpy", "numba", "scikit-learn"),
         }
 
+    # ---- the run
+
     def run(self, folder: Path, watch: Callable[[Line], None] = lambda line: None) -> Outcome:
         """Train, and write everything into the folder; ``watch`` is shown every line of the metrics."""
         (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n", encoding="utf-8")
-        with (folder / "metrics.jsonl").open("w", encoding="utf-8") as file:
+        with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
 
             def log(line: Line) -> None:
                 file.write(json.dumps(line, allow_nan=False) + "\n")
                 watch(line)
 
-            begin = time.perf_counter()
-            # One thread for NumPy's own products, so that they round alike on any number of CPUs.
-            with threadpool_limits(1, "blas"), np.errstate(all="ignore"):  # an overflow is told in words
-                status = self._train(log)
-            seconds = round(time.perf_counter() - begin, 3)
+            def save() -> None:
+                file.flush()
+                self.save(folder, file.tell())
+
+            self.began = self.saved = time.perf_counter()
+            # One thread for NumPy's own products, so that they round alike on any number of CPUs; an overflow is told
+            # in words.
+            with threadpool_limits(1, "blas"), np.errstate(all="ignore"), _ctrl_c() as pressed:
+                status = self._train(log, save, pressed)
+            seconds = round(self.seconds + time.perf_counter() - self.began, 3)
             log({"kind": "end", "step": self.optimizer.t, "seconds": seconds, "status": status})
         report.write(folder)
         return Outcome(self.latest, status)
 
-    def _train(self, log: Callable[[Line], None]) -> str:
-        self._evaluate(log)
+    def _train(
+        self,
+        log: Callable[[Line], None],
+        save: Callable[[], None] = lambda: None,
+        pressed: Callable[[], bool] = lambda: False,
+    ) -> str:
+        if self.optimizer.t == 0:
+            self._evaluate(log)
+            save()
+        every = self._evaluations()
         try:
-            for step in range(1, self.steps + 1):
+            for step in range(self.optimizer.t + 1, self.steps + 1):
                 loss = self._step(step, log)
                 if not math.isfinite(loss):
                     self._evaluate(log)
                     return f"stopped at step {step} of {self.steps}: the loss became {loss}; try a smaller --lr"
-                if step % self.steps_per_epoch == 0:
+                if pressed():
+                    save()
+                    raise KeyboardInterrupt
+                if step % every == 0 or step == self.steps:
                     self._evaluate(log)
+                if step == self.steps or time.perf_counter() - self.saved > SAVED:
+                    save()
+                    self.saved = time.perf_counter()
         except KeyboardInterrupt:
             self._evaluate(log)
             return f"interrupted after step {self.optimizer.t} of {self.steps}"
         return "finished"
 
+    def _evaluations(self) -> int:
+        """Steps between two evaluations: an epoch, or as many as leave about POINTS of them."""
+        if not self.data:
+            return max(1, self.steps // POINTS)
+        return self.steps_per_epoch * max(1, (self.options.epochs or 0) // POINTS)
+
     def _step(self, step: int, log: Callable[[Line], None]) -> float:
         """One step; returns the loss of its mini-batch."""
-        at = (step - 1) % self.steps_per_epoch
-        if at == 0:  # mini-batches of equal size, give or take one: a last one of a few examples would be noise
-            self.batches = np.array_split(self.order.permutation(self.examples), self.steps_per_epoch)
-        batch = tuple(a[self.batches[at]] for a in self.data["train"])
-        loss, grads = self.task.loss(self.params, batch, self.noise)
-        written = step == 1 or step % max(1, self.steps // POINTS) == 0 or not math.isfinite(loss)
-        before = {name: p.copy() for name, p in self.params.items()} if written else {}
+        loss, grads = self.task.loss(self.params, self._batch(step), self.noise)
         self.optimizer.step(grads)
-        if written:
-            updates = update_sizes(before, self.params)
-            log({"kind": "step", **self._when(), "lr": self.lr(step), "loss": _number(loss), "update": updates})
+        diagnosed = (step - 1) % self.diagnosed == 0
+        if diagnosed or step % max(1, self.steps // POINTS) == 0 or not math.isfinite(loss):
+            found = {"diagnostics": self.optimizer.diagnostics().as_dict()} if diagnosed else {}
+            log({"kind": "step", **self._when(), "lr": self.lr(step), "loss": _number(loss), **found})
         return loss
+
+    def _batch(self, step: int) -> Any:
+        """The mini-batch of a step: an epoch's are of equal size, give or take one, as a last one of a few examples
+        would be noise.
+        """
+        if not self.data:
+            return None
+        at = (step - 1) % self.steps_per_epoch
+        if at == 0:
+            self.permutation = self.order.permutation(self.examples)
+        indices = np.array_split(self.permutation, self.steps_per_epoch)[at]
+        return tuple(a[indices] for a in self.data["train"])
 
     def _evaluate(self, log: Callable[[Line], None]) -> None:
         params = self.optimizer.eval_params()
-        for split, examples in self.data.items():
+        splits: Mapping[str, Any] = self.data or {"function": None}
+        for split, examples in splits.items():
             self.latest[split] = {k: _number(x) for k, x in self.task.evaluate(params, examples).items()}
         log({"kind": "epoch", **self._when(), "metrics": self.latest})
 
-    def _when(self) -> dict[str, float]:
+    def _when(self) -> dict[str, float | None]:
         step = self.optimizer.t
-        return {"step": step, "epoch": round(step / self.steps_per_epoch, 4)}
+        return {"step": step, "epoch": round(step / self.steps_per_epoch, 4) if self.data else None}
+
+    # ---- leaving off and going on
+
+    def save(self, folder: Path, written: int) -> None:
+        """Write all that the rest of the run depends on; ``written`` bytes of the metrics belong to it."""
+        state = self.optimizer.state_dict()
+        arrays = {f"state/{leaf}/{key}": a for leaf, slots in state.pop("arrays").items() for key, a in slots.items()}
+        arrays |= {f"param/{name}": p for name, p in self.params.items()} | {"permutation": self.permutation}
+        facts = {
+            "options": dataclasses.asdict(self.options),
+            "optimizer": state,
+            "order": self.order.bit_generator.state,
+            "noise": self.noise.bit_generator.state,
+            "written": written,
+            "seconds": self.seconds + time.perf_counter() - self.began,
+            "resumed": self.resumed,
+        }
+        run_folder.save(folder, facts, arrays)
+
+    @classmethod
+    def resume(cls, folder: Path, **longer: int | None) -> Job:
+        """The job that a folder's checkpoint left off, with more ``epochs`` or ``steps`` if given.
+
+        Raises ValueError, with the folder as it was, where the checkpoint is damaged or the run is over.
+        """
+        facts, arrays = run_folder.load(folder)
+        try:
+            options = Options(**facts["options"])
+            more = {name: value for name, value in longer.items() if value is not None}
+            job = cls(choose(**{**facts["options"], **more}) if more else options)
+            job._restore(facts, arrays)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{folder / run_folder.CHECKPOINT} is damaged: {error!r}") from None
+        if job.optimizer.t >= job.steps:
+            word = "epochs" if job.data else "steps"
+            raise ValueError(f"all {job.steps} steps of this run were made; give more --{word} to go on")
+        return job
+
+    def _restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        state = {**facts["optimizer"], "arrays": {name: {} for name in self.params}}
+        for key, a in arrays.items():
+            if key.startswith("state/"):
+                leaf, slot = key.removeprefix("state/").rsplit("/", 1)
+                state["arrays"][leaf][slot] = a
+        for group in state["param_groups"]:
+            group.update({k: tuple(v) for k, v in group.items() if isinstance(v, list) and k != "names"})
+        self.optimizer.load_state_dict(state)
+        for name, p in self.params.items():
+            p[...] = arrays[f"param/{name}"]
+        self.permutation = arrays["permutation"]
+        self.order.bit_generator.state, self.noise.bit_generator.state = facts["order"], facts["noise"]
+        self.seconds, self.written = float(facts["seconds"]), int(facts["written"])
+        self.resumed = [*facts["resumed"], self.optimizer.t]
+
+    def rewind(self, folder: Path) -> None:
+        """Drop the metrics that were written after the checkpoint: they will be written again."""
+        with (folder / "metrics.jsonl").open("r+b") as file:
+            file.truncate(self.written)
 
 
-def update_sizes(before: Params, after: Params) -> dict[str, float | None]:
-    """RMS(change) / RMS(value before) of each tensor; None where that is no number, as for a tensor of zeros."""
-    with np.errstate(all="ignore"):
-        return {name: _number(_rms(after[name] - p) / _rms(p)) for name, p in before.items()}
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: a step is finished first, so that the run can go on exactly there. A second one
+    does not wait.
+    """
+    presses: list[int] = []
 
+    def press(number: int, frame: Any) -> None:
+        presses.append(number)
+        if len(presses) > 1:
+            raise KeyboardInterrupt
 
-def _rms(x: Array) -> np.float64:
-    return np.float64(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
+    try:
+        before = signal.signal(signal.SIGINT, press)
+    except ValueError:  # not the main thread, which alone is told of signals
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(presses)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _number(x: float) -> float | None:
@@ -208,38 +365,5 @@ def _plain(value: Any) -> Any:
 
 
 def default_folder(options: Options) -> Path:
-    """``runs/<task>-<rule>-<time>``, the first that no run has or is writing."""
-    stem = f"{options.task}-{options.rule}-{time.strftime('%Y%m%d-%H%M%S')}"
-    names = (stem if i == 1 else f"{stem}-{i}" for i in range(1, 1000))
-    return next(p for p in (Path("runs", n) for n in names) if not p.exists() and not _partial(p).exists())
-
-
-def _partial(out: Path) -> Path:
-    return out.with_name(f".{out.name}.partial")
-
-
-@contextlib.contextmanager
-def appearing(out: Path) -> Iterator[Path]:
-    """A folder to write into. It takes its name when all is in it, and vanishes if anything fails before.
-
-    Raises OSError at once where the folder cannot be.
-    """
-    out = out.resolve()
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise FileExistsError(f"{out} exists already and is not an empty folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(out)
-    try:
-        partial.mkdir()
-    except FileExistsError:
-        raise FileExistsError(
-            f"{partial} exists: another run is writing there, or was killed; remove it then"
-        ) from None
-    try:
-        yield partial
-        if out.exists():
-            out.rmdir()  # Windows renames onto nothing, not even an empty folder
-        partial.rename(out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    """A new folder under ``runs``, named after the task, the rule and the time."""
+    return run_folder.default(f"{tasks.get(options.task).name}-{options.rule}")

@@ -142,10 +142,10 @@ FUNCTIONS: dict[str, Function] = {
 
 def _task(name: str, function: Function) -> Task:
     def init(rng: np.random.Generator) -> Params:
-        start = function.start
-        if isinstance(start, tuple):
-            start = rng.uniform(*start, size=function.minima.shape[1])
-        return {"x": start.copy()}
+        if isinstance(function.start, tuple):
+            low, high = function.start
+            return {"x": rng.uniform(low, high, function.minima.shape[1:])}
+        return {"x": function.start.copy()}
 
     def loss(params: Params, batch: Batch, rng: np.random.Generator) -> tuple[float, Params]:
         x = params["x"]
