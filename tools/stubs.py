@@ -38,6 +38,7 @@ TYPES = {
     "maximize": "bool",
     "groups": "Mapping[str, Mapping[str, Any]] | None",
     "backend": "str | Backend",
+    "diagnostics_every": "int | None",
 }
 
 

@@ -51,6 +51,9 @@ class Adam(Optimizer):
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
     backend : "cpu", "reference" or a backend
         Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class Adam(Optimizer):
         maximize: bool = False,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
     ) -> None: ...
 
 class AdamW(Optimizer):
@@ -109,6 +113,9 @@ class AdamW(Optimizer):
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
     backend : "cpu", "reference" or a backend
         Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
 
     Raises
     ------
@@ -129,6 +136,7 @@ class AdamW(Optimizer):
         maximize: bool = False,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
     ) -> None: ...
 
 class AMSGrad(Optimizer):
@@ -168,6 +176,9 @@ class AMSGrad(Optimizer):
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
     backend : "cpu", "reference" or a backend
         Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
 
     Raises
     ------
@@ -188,6 +199,7 @@ class AMSGrad(Optimizer):
         maximize: bool = False,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
     ) -> None: ...
 
 class Adamax(Optimizer):
@@ -228,6 +240,9 @@ class Adamax(Optimizer):
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
     backend : "cpu", "reference" or a backend
         Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
 
     Raises
     ------
@@ -248,6 +263,7 @@ class Adamax(Optimizer):
         maximize: bool = False,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
     ) -> None: ...
 
 class LAMB(Optimizer):
@@ -285,6 +301,9 @@ class LAMB(Optimizer):
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
     backend : "cpu", "reference" or a backend
         Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
 
     Raises
     ------
@@ -305,6 +324,7 @@ class LAMB(Optimizer):
         maximize: bool = False,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
     ) -> None: ...
 
 class Adafactor(Optimizer):
@@ -350,6 +370,9 @@ class Adafactor(Optimizer):
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
     backend : "cpu", "reference" or a backend
         Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
 
     Raises
     ------
@@ -371,6 +394,7 @@ class Adafactor(Optimizer):
         maximize: bool = False,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
     ) -> None: ...
 
 class Prodigy(Optimizer):
@@ -421,6 +445,9 @@ class Prodigy(Optimizer):
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
     backend : "cpu", "reference" or a backend
         Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
 
     Raises
     ------
@@ -444,4 +471,5 @@ class Prodigy(Optimizer):
         maximize: bool = False,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
     ) -> None: ...

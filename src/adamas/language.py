@@ -411,6 +411,13 @@ def call(function: Callable[..., Any], env: Mapping[str, Any]) -> Any:
     return function(**{name: env[name] for name in names})
 
 
+def replay(node: Expr, env: Mapping[str, Any]) -> Any:
+    """What a traced graph comes to where its inputs are these words."""
+    if node.op in ("input", "const"):
+        return env[node.name] if node.op == "input" else node.value
+    return _apply(node.op, *(replay(a, env) for a in node.args))
+
+
 def no_scalars() -> dict[str, float]:
     """The scalars of a rule that has none."""
     return {}

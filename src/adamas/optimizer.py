@@ -12,6 +12,7 @@ import numpy as np
 
 from adamas import nest, rules
 from adamas.backends import Backend, Tensor, order_of
+from adamas.diagnostics import Diagnostics, Observer
 from adamas.gate import Decision, Gate
 from adamas.language import Rule
 from adamas.plan import Plan, check_apart, check_parameter
@@ -28,6 +29,7 @@ OPTIONS: dict[str, Any] = {
     "maximize": False,
     "groups": None,
     "backend": "cpu",
+    "diagnostics_every": None,
 }
 
 _DOC = """
@@ -54,6 +56,9 @@ groups : dict or None
     ``{{"*.bias": {{"weight_decay": 0.0}}}}``. Any hyper-parameter, ``maximize`` and ``state``.
 backend : "cpu", "reference" or a backend
     Compiled kernels, or plain NumPy.
+diagnostics_every : None or int
+    Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+    The steps themselves stay the same in every bit.
 
 Raises
 ------
@@ -93,6 +98,7 @@ class Optimizer:
         options = self._bind(params, args, kwargs)
         self.params = params
         self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
+        self._observer = Observer(options.pop("diagnostics_every"))
         self._backend = options.pop("backend")
         leaves = nest.flatten(params)
         for name, p in leaves.items():
@@ -223,8 +229,15 @@ class Optimizer:
         for group in self.param_groups:
             _check_flag("maximize", group["maximize"])
         signs = [-1.0 if group["maximize"] else 1.0 for group in self.param_groups]
-        self.last_step = self._plan.step(leaves, self._letters(), signs, self.gate)
+        self.last_step = self._plan.step(leaves, self._letters(), signs, self.gate, self._observer)
         return self.last_step
+
+    def diagnostics(self) -> Diagnostics:
+        """What was seen at the last step that was looked at; see ``diagnostics_every``.
+
+        Raises RuntimeError if there is nothing to show.
+        """
+        return self._observer.read([t.name for t in self._state.tensors])
 
     def eval_params(self) -> Any:
         """The parameters to evaluate with, as new arrays: for most rules a copy of those in training."""
@@ -278,6 +291,7 @@ class Optimizer:
                 if theirs[name] is not None and not callable(mine[name]):
                     mine[name] = theirs[name]
             mine["maximize"] = theirs["maximize"]
+        self._observer.forget()
 
     def _saved_groups(self, state_dict: Any) -> list[Mapping[str, Any]]:
         if not isinstance(state_dict, Mapping):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from adamas.backends import Array, Backend, Grads, Ints, Launch, dense_strides
+from adamas.diagnostics import Observer, Seen
 from adamas.gate import Decision, Gate, decide
 from adamas.language import call, names_of
 from adamas.program import FIRST, GRAD_SCALE
@@ -157,7 +158,12 @@ class Plan:
     # ---- a step
 
     def step(
-        self, grads: Sequence[Any], hyper: Sequence[Mapping[str, float]], signs: Sequence[float], gate: Gate
+        self,
+        grads: Sequence[Any],
+        hyper: Sequence[Mapping[str, float]],
+        signs: Sequence[float],
+        gate: Gate,
+        observer: Observer,
     ) -> Decision:
         """One step with each group's hyper-parameters (as letters) and the sign of its gradients."""
         kind, checked = self.check(grads)
@@ -167,6 +173,9 @@ class Plan:
             self.state.skipped += 1
             return decision
         rows, row_of, fresh = self._rows(hyper, signs, decision.clip)
+        observer.count(decision.clip < 1)
+        if observer.due(self.state.steps):
+            observer.take(self.state.steps + 1, self._observe(kind.groups, mine, rows, row_of))
         carried = self._run(kind.groups, mine, rows, row_of, hyper)
         self._advance(kind.dtypes, fresh, carried)
         return decision
@@ -178,6 +187,13 @@ class Plan:
         for group, grads in zip(groups, mine, strict=True):
             square[group.indices], bad[group.indices] = group.launch.gate(grads)
         return decide(gate, [t.name for t in self.state.tensors], square, bad)
+
+    def _observe(self, groups: Sequence[_Group], mine: Sequence[Grads], rows: Any, row_of: Any) -> list[Seen]:
+        """The sums for diagnostics of the step that comes next, launch by launch."""
+        return [
+            Seen(group.indices, group.launch.observe(grads, rows, row_of[group.indices]))
+            for group, grads in zip(groups, mine, strict=True)
+        ]
 
     def _rows(self, hyper: Sequence[Mapping[str, float]], signs: Sequence[float], clip: float) -> tuple[Any, Any, Any]:
         """The distinct rows of scalars, the row of each tensor, and each tensor's new persistent scalars."""

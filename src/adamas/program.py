@@ -11,11 +11,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamas.codecs import Codec, Projecting
-from adamas.language import Complex, Expr, Measure, Rule, Slot, Stage, abs2, call, where
+from adamas.language import (
+    Complex,
+    Expr,
+    Measure,
+    Rule,
+    Slot,
+    Stage,
+    abs2,
+    absolute,
+    call,
+    names_of,
+    replay,
+    sqrt,
+    where,
+)
 
 #: Scalars that the plan gives to every program beside the rule's own.
 GRAD_SCALE, FIRST = "grad_scale", "first"
 
+
+#: What the names of the sums for diagnostics begin with: no measure of a rule has such a name.
+OBSERVED = "observed "
 
 #: Scopes of sums over rows and columns; the share of a row is its mean over that of its matrix.
 LINES = ("row", "share", "column")
@@ -91,9 +108,12 @@ def nodes(outputs: tuple[Expr, ...]) -> list[Expr]:
     return list(seen.values())
 
 
+def _parts(x: Any) -> tuple[Any, ...]:
+    return (x.re, x.im) if isinstance(x, Complex) else (x,)
+
+
 def _words(value: Any) -> tuple[Expr, ...]:
-    parts = (value.re, value.im) if isinstance(value, Complex) else (value,)
-    return tuple(p if isinstance(p, Expr) else Expr("const", value=float(p)) for p in parts)
+    return tuple(p if isinstance(p, Expr) else Expr("const", value=float(p)) for p in _parts(value))
 
 
 class _Tracer:
@@ -174,7 +194,8 @@ class _Tracer:
             self.env[m.name] = Expr("input", (), False, last + 1, f"carry:{m.name}")
         return last
 
-    def run(self) -> Program:
+    def begin(self) -> dict[str, tuple[Expr, ...]]:
+        """Everything up to what may have to be summed over all tensors; returns what is to be stored."""
         rule, env = self.rule, self.env
         defaults = rule.letters({name: h.default for name, h in rule.hyper.items()})
         starts = {m.name: float(call(m.init, defaults) if callable(m.init) else m.init) for m in rule.memory}
@@ -185,24 +206,43 @@ class _Tracer:
         env |= {"p": p, "g": g * env[GRAD_SCALE]}
         for stage in rule.before:
             self.stage("g", stage)
-        writes = self.moments()
+        stored = self.moments()
         for m in rule.measures:
             self.measure(m)
-        carry_pass = self.carry()
-        env["u"] = call(rule.step, env)
-        for stage in rule.after:
+        return stored
+
+    def update(self) -> None:
+        """The rest: the update u."""
+        self.env["u"] = call(self.rule.step, self.env)
+        for stage in self.rule.after:
             self.stage("u", stage)
-        writes = {"p": _words(p - env[rule.size] * env["u"]), **writes}
+
+    def run(self) -> Program:
+        stored = self.begin()
+        carry_pass = self.carry()
+        self.update()
+        writes = {"p": _words(self.env["p"] - self.env[self.rule.size] * self.env["u"]), **stored}
         passes = 1 + max(max(w.level for words in writes.values() for w in words), carry_pass)
         passes = max([passes, *(s.value.level + 2 for s in self.sums)])  # a pass that sums may run twice: it writes not
+        return self.program(passes, carry_pass, writes)
+
+    def observe(self) -> Program:
+        self.begin()
+        self.sums = [s for s in self.sums if s.scope != "global"]  # they serve ``carry``, which does not run
+        self.update()
+        for name, value in observed(self.rule, self.env, lambda x: x.apply("keep", x)).items():
+            self.sum(f"{OBSERVED}{name}", "tensor", False, value)
+        return self.program(1 + max(s.value.level for s in self.sums), -1, {})
+
+    def program(self, passes: int, carry_pass: int, writes: Mapping[str, tuple[Expr, ...]]) -> Program:
         return Program(
-            rule.title,
+            self.rule.title,
             self.is_complex,
             self.arrays,
             tuple(self.means),
             tuple(self.scalars),
             tuple(tuple(s for s in self.sums if s.value.level == k) for k in range(passes)),
-            tuple(m.name for m in rule.memory) if rule.carry else (),
+            tuple(m.name for m in self.rule.memory) if carry_pass >= 0 else (),
             carry_pass,
             writes,
         )
@@ -217,6 +257,56 @@ def gate(is_complex: bool, limit: float) -> Program:
         Sum("bad", "tensor", False, where(g2 <= limit, 0.0, 1.0)),
     )
     return Program("The gate", is_complex, {"g": len(words)}, (), (), (sums,), (), -1, {})
+
+
+def denominator(rule: Rule) -> tuple[Expr, Expr, Expr] | None:
+    """(m̂, v̂, ε) where the rule's step is m̂ / (√v̂ + ε) with a scalar ε, as graphs over the names of its step.
+
+    Read off the step itself, so that diagnostics cannot disagree with it about bias corrections or what ε is.
+    """
+    letters = rule.letters({name: h.default for name, h in rule.hyper.items()})
+    memory = [m.name for m in rule.memory]
+    known = {*letters, *memory, *scalars(rule), *(m.name for m in rule.measures if m.scope == "tensor")}
+    step = call(rule.step, {name: Expr("input", (), name not in known, 0, name) for name in names_of(rule.step)})
+    for node in nodes(_words(step)):
+        if node.op == "div" and node.args[1].op == "add":
+            for root, eps in (node.args[1].args, node.args[1].args[::-1]):
+                if root.op == "sqrt" and not eps.element:
+                    return node.args[0], root.args[0], eps
+    return None
+
+
+def observed(rule: Rule, env: Mapping[str, Any], keep: Callable[[Any], Any]) -> dict[str, Any]:
+    """What diagnostics sum over a tensor, as words: squares, and 0 or 1 for what is counted.
+
+    env: all that a step knows at its end. keep: a real word as the parameter's dtype keeps it.
+    """
+    p, change = env["p"], env[rule.size] * env["u"]
+    moves = absolute(change) > 0
+    lost = moves
+    for old, new in zip(_parts(p), _parts(p - change), strict=True):
+        kept = keep(new)
+        lost = lost & (kept >= old) & (kept <= old)
+    found = {
+        "weight²": abs2(p),
+        "change²": abs2(change),
+        "moves": where(moves, 1.0, 0.0),
+        "lost": where(lost, 1.0, 0.0),
+    }
+    graphs = denominator(rule)
+    if graphs is None:
+        return found
+    mean, square, eps = (replay(graph, env) for graph in graphs)
+    alive, root = absolute(mean) > 0, sqrt(square)
+    found |= {"alive": where(alive, 1.0, 0.0), "eps": where(alive & (root < eps), 1.0, 0.0)}
+    if not any(n.name in ("g", "p") for n in nodes(graphs[:1])):  # a mean of gradients, not the gradient itself
+        found["signal"] = where(alive & (root > 0), abs2(mean / root), 0.0)
+    return found
+
+
+def observe(rule: Rule, codecs: Mapping[str, Codec], is_complex: bool) -> Program:
+    """The step of a rule that writes nothing and ends in sums over each tensor; global scalars stay as they are."""
+    return _Tracer(rule, codecs, is_complex).observe()
 
 
 def trace(rule: Rule, codecs: Mapping[str, Codec], is_complex: bool) -> Program:

@@ -53,6 +53,9 @@ class Launch(Protocol):
     def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Steps:
         """Run one step; ``rows[row_of[i]]`` are tensor i's scalars. Yields once if the rule carries scalars."""
 
+    def observe(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Mapping[str, Floats]:
+        """Per tensor: the sums of ``program.observed`` for the step that would be made now. Writes nothing."""
+
     def workspace(self) -> int:
         """Bytes kept besides parameters and state."""
 

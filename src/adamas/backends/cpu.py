@@ -263,6 +263,10 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...], item: int) -> 
     return len(sizes) == 1 and (sizes[0] == 1 or steps[0] == item)
 
 
+def _table(rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> Floats:
+    return np.array([[row.get(name, 0.0) for name in columns] for row in rows], np.float64)
+
+
 class CpuLaunch:
     """Tensors of one kind; see backends.Launch."""
 
@@ -273,6 +277,7 @@ class CpuLaunch:
         self.rule, self.codecs = rule, codecs
         self.kernel = Kernel(self.layout, rule.name, tensors, rule, codecs)
         self.gate_kernel: Kernel | None = None
+        self.observing_kernel: Kernel | None = None
         self.tensors = tensors
 
     def place(self, kernel: Kernel, grads: Grads) -> None:
@@ -296,10 +301,25 @@ class CpuLaunch:
         kernel.run(0, np.zeros((1, 1)), np.zeros(len(self.tensors), np.int64))
         return kernel.totals[:, 0].copy(), kernel.totals[:, 1].copy()
 
+    def observe(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Mapping[str, Floats]:
+        if self.observing_kernel is None:
+            traced = program.observe(self.rule, self.codecs, self.layout.program.is_complex)
+            layout = Layout(traced, self.layout.p_kind, self.layout.g_kind, self.layout.arithmetic)
+            name = f"{self.rule.name}-diagnostics"
+            self.observing_kernel = Kernel(layout, name, self.tensors, self.rule, self.codecs)
+        kernel = self.observing_kernel
+        self.place(kernel, grads)
+        table = _table(rows, kernel.layout.columns)
+        for k in range(kernel.layout.program.passes):
+            kernel.run(k, table, row_of)
+        start = len(program.OBSERVED)
+        totals = enumerate(kernel.layout.totals)
+        return {n[start:]: kernel.totals[:, j].copy() for j, n in totals if n.startswith(program.OBSERVED)}
+
     def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Steps:
         kernel, traced, columns = self.kernel, self.layout.program, self.layout.columns
         self.place(kernel, grads)
-        table = np.array([[row.get(name, 0.0) for name in columns] for row in rows], np.float64)
+        table = _table(rows, columns)
         for k in range(traced.passes):
             kernel.run(k, table, row_of)
             if k == traced.carry_pass:
@@ -311,8 +331,7 @@ class CpuLaunch:
             kernel.code().commit(kernel.pointers, kernel.table)
 
     def workspace(self) -> int:
-        kernels = [self.kernel] + ([self.gate_kernel] if self.gate_kernel else [])
-        return sum(kernel.workspace() for kernel in kernels)
+        return sum(k.workspace() for k in (self.kernel, self.gate_kernel, self.observing_kernel) if k)
 
 
 class Cpu:

@@ -39,6 +39,7 @@ SPELL = {
     "gt": "{} > {}",
     "ge": "{} >= {}",
     "and": "{} & {}",
+    "keep": "keep({})",
 }
 
 PRELUDE = '''\
@@ -142,6 +143,18 @@ def {verb}_{name}(base, block, layout, tensor, start, n):
             for c in range({words}):
                 {move}
         k += run
+'''
+
+_KEEP = '''
+@intrinsic
+def keep(typingctx, x):
+    """A number as a parameter keeps it: rounded as by a store."""
+    _, register, after, before = KINDS["{kind}"]
+
+    def codegen(context, builder, signature, args):
+        return after(builder, before(builder, args[0]))
+
+    return register(register), codegen
 '''
 
 _FOLD = '''
@@ -544,6 +557,8 @@ def generate(layout: Layout) -> tuple[str, dict[str, str]]:
         out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
     if layout.strided:
         _movers(layout, out)
+    if any(node.op == "keep" for k in range(program.passes) for node in nodes(program.outputs(k))):
+        out(*_KEEP.format(kind=layout.p_kind).splitlines(), "")
     out(*_FOLD.splitlines())
     if layout.matrix:
         out(*(_EXPAND + _ROW_SUMS + _COLUMN_SUMS).splitlines())

@@ -14,6 +14,7 @@ from adamas import sums
 from adamas.backends import Array, Floats, Grads, Ints, Steps, Tensor, arithmetic, matrix_of
 from adamas.codecs import Codec, Matrix, Projecting
 from adamas.language import Complex, Measure, Rule, Word, call
+from adamas.program import observed
 
 _OPS: dict[str, Any] = {
     "add": np.add,
@@ -147,6 +148,12 @@ class ReferenceLaunch:
             for run in runs:
                 run.write(carried)
 
+    def observe(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Mapping[str, Floats]:
+        runs = [_Step(self, t, g, rows[r]) for t, g, r in zip(self.tensors, grads.arrays, row_of, strict=True)]
+        with np.errstate(all="ignore"):
+            seen = [run.observe() for run in runs]
+        return {name: np.array([sums_[name] for sums_ in seen]) for name in seen[0]}
+
     def workspace(self) -> int:
         return 0
 
@@ -174,8 +181,7 @@ class _Step:
         return words[0] if len(words) == 1 else Complex(*words)
 
     def measure(self, m: Measure) -> None:
-        p = self.env["p"]
-        x = np.broadcast_to(call(m.of, self.env).x, (p.re if isinstance(p, Complex) else p).x.shape)
+        x = self.full(call(m.of, self.env))
         if m.scope in ("row", "column"):
             self.env[m.name] = self.spread(m.scope, self.line(x, m.scope, m.mean))
             return
@@ -185,6 +191,11 @@ class _Step:
         self.env[m.name] = Value(value)
         if m.scope == "global":
             self.partial[m.name] = value
+
+    def full(self, value: Any) -> Array:
+        """One number an element, also of what differs only by row or column, or not at all."""
+        p = self.env["p"]
+        return np.broadcast_to(value.x, (p.re if isinstance(p, Complex) else p).x.shape)
 
     def line(self, x: Array, scope: str, mean: bool) -> Array:
         """Sums or means over rows or columns, or the share of each row, in the arithmetic dtype."""
@@ -247,14 +258,29 @@ class _Step:
         for m in rule.measures:
             self.measure(m)
 
+    def update(self) -> None:
+        """The update u."""
+        self.env["u"] = call(self.rule.step, self.env)
+        for stage in self.rule.after:
+            self.stage("u", stage)
+
+    def observe(self) -> dict[str, float]:
+        """The sums for diagnostics; writes nothing."""
+
+        def keep(x: Value) -> Value:
+            return Value(x.x.astype(self.tensor.p.real.dtype).astype(self.dtype))
+
+        self.measure_all()
+        self.update()
+        words = observed(self.rule, self.env, keep)
+        return {name: total(_finite(self.full(word)), self.matrix) for name, word in words.items()}
+
     def write(self, carried: Mapping[str, float]) -> None:
         """The rest of the step: update, parameter, state."""
-        rule, env = self.rule, self.env
+        env = self.env
         env |= {name: Value(x) for name, x in carried.items()}
-        env["u"] = call(rule.step, env)
-        for stage in rule.after:
-            self.stage("u", stage)
-        self.store(self.tensor.p, env["p"] - env[rule.size] * env["u"])
+        self.update()
+        self.store(self.tensor.p, env["p"] - env[self.rule.size] * env["u"])
         for name, value in self.stored.items():
             self.store(self.tensor.state[name], value)
 
