@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import adamas
-from adamas import doctor, rules, runner
+from adamas import doctor, rules, run_folder, runner, tasks
 from adamas.backends.reference import Reference
 from adamas.cli import app
 
@@ -54,8 +54,10 @@ def test_run_reads_digits_and_says_where_the_report_is(finished):
 
 def test_run_leaves_everything_and_nothing_else(finished):
     out, _ = finished
-    plots = {f"{name}.png" for name in ("loss", "accuracy", "update-size", "learning-rate")}
-    assert {p.name for p in out.iterdir()} == {"report.html", "metrics.jsonl", "config.json"} | plots
+    plots = {f"{name}.png" for name in ("loss", "accuracy", "update-ratio", "signal-to-noise", "learning-rate")}
+    shares = {"eps-share.png", "lost-share.png"}  # where they are not 0
+    found = {p.name for p in out.iterdir()}
+    assert found - shares == {"report.html", "metrics.jsonl", "config.json", "checkpoint.npz"} | plots
     assert [p.name for p in out.parent.iterdir()] == ["run"]
 
 
@@ -72,16 +74,22 @@ def test_metrics_are_sane(finished):
     assert [line["step"] for line in steps] == sorted({line["step"] for line in steps})
     assert steps[0]["lr"] == pytest.approx(2e-3, rel=1e-3)
     assert steps[-1]["lr"] < 1e-4
-    assert steps[0]["update"]["b1"] is None  # from zero, no ratio is a number
-    assert all(0 < size < 10 for line in steps[1:] for size in line["update"].values())
+    looks = [(line["step"], line["diagnostics"]) for line in steps if "diagnostics" in line]
+    assert [step for step, _ in looks] == list(range(1, 881, 50))
+    assert looks[0][1]["tensors"]["b1"]["update_ratio"] is None  # from zero, no ratio is a number
+    assert all(0 < t["update_ratio"] < 10 for _, look in looks[1:] for t in look["tensors"].values())
+    assert all(t["signal_to_noise"] == pytest.approx(1) for t in looks[0][1]["tensors"].values())
+    assert all(0 < t["signal_to_noise"] < 0.5 for _, look in looks[1:] for t in look["tensors"].values())
 
 
 def test_config_tells_how_to_repeat_the_run(finished):
     config = json.loads((finished[0] / "config.json").read_text())
-    expected = "adamas run digits-mlp --rule adam --lr 0.002 --schedule cosine --epochs 40 --batch-size 64 --seed 0"
+    expected = "adamas run digits-mlp --rule adam --lr 0.002 --schedule cosine --seed 0 --epochs 40 --batch-size 64"
     assert config["command"] == expected
     assert config["hyper"] == {"lr": 2e-3, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0}
     assert config["tensors"]["w1"] == [64, 256]
+    assert config["dtypes"]["w1"] == "float32"
+    assert (config["axis"], config["splits"], config["resumed"]) == ("epoch", ["train", "validation"], [])
     assert config["versions"]["adamas"] == adamas.__version__
     assert config["versions"]["numpy"] == np.__version__
     assert {"system", "processor", "cpus", "threads"} <= set(config["machine"])
@@ -216,13 +224,13 @@ def test_a_read_only_folder_is_refused(tmp_path):
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    with runner.appearing(empty) as folder:
+    with run_folder.appearing(empty) as folder:
         (folder / "x").write_text("")
         assert not any(empty.iterdir())
     assert [p.name for p in empty.iterdir()] == ["x"]
 
     def fail():
-        with runner.appearing(tmp_path / "never") as folder:
+        with run_folder.appearing(tmp_path / "never") as folder:
             (folder / "x").write_text("")
             raise RuntimeError
 
@@ -239,6 +247,86 @@ def test_runs_of_one_second_get_folders_of_their_own(tmp_path, monkeypatch):
     assert first.name.startswith("digits-mlp-adam-")
     first.mkdir(parents=True)
     assert runner.default_folder(options) != first
+
+
+# ------------------------------------------------------------------- functions, files, one's own
+
+
+def test_a_function_is_run_for_steps(tmp_path):
+    result = adamas_cli("run", "booth", "--steps", 700, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "booth with adam: function loss" in result.output
+    lines = metrics(tmp_path / "run")
+    evaluations = [line for line in lines if line["kind"] == "epoch"]
+    assert [line["step"] for line in evaluations] == list(range(0, 701, 2))
+    assert {line["epoch"] for line in lines if line["kind"] != "end"} == {None}
+    assert evaluations[-1]["metrics"]["function"]["loss"] < 1e-6
+    assert evaluations[-1]["metrics"]["function"]["distance"] < 1e-3
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["axis"], config["splits"], config["examples"]) == ("step", ["function"], {})
+
+
+def test_the_text_s_checksum_is_in_the_run(tmp_path):
+    assert adamas_cli("run", "logreg-topics", "--epochs", 1, "--out", tmp_path / "run").exit_code == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["facts"] == tasks.get("logreg-topics").facts()
+    assert config["facts"]["SHA-256 of the text"] in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["booth", "--epochs", "3"], "epochs=3: booth is a function, without data; give steps"),
+        (["booth", "--batch-size", "3"], "batch_size=3: booth is a function"),
+        (["digits-mlp", "--steps", "3"], "steps=3: digits-mlp is trained on data; give epochs"),
+        (["booth", "--steps", "0"], "steps=0: expected at least 1"),
+        ([], "which task?"),
+        (["nowhere:task"], "there is no module 'nowhere'"),
+        (["--config", "none.toml"], "none.toml"),
+    ],
+)
+def test_what_a_task_has_no_use_for_is_refused(tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    result = adamas_cli("run", *words)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tasks_lists_every_task():
+    result = adamas_cli("tasks")
+    assert result.exit_code == 0
+    for name in tasks.REGISTRY:
+        assert any(line.split()[:1] == [name] for line in result.output.splitlines())
+
+
+def test_options_from_a_file_give_way_to_the_command_line(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text('task = "booth"\nrule = "amsgrad"\nlr = 1\nsteps = 5\nseed = 2\n')
+    out = tmp_path / "run"
+    assert adamas_cli("run", "--config", file, "--lr", 0.25, "--out", out).exit_code == 0
+    options = json.loads((out / "config.json").read_text())["options"]
+    found = {name: options[name] for name in ("task", "rule", "lr", "steps", "seed")}
+    assert found == dict(task="booth", rule="amsgrad", lr=0.25, steps=5, seed=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('tasc = "booth"', "unknown option 'tasc'; did you mean 'task'?"),
+        ('task = "booth"\nlr = "fast"', "lr = 'fast': expected float"),
+        ('task = "booth"\nsteps = 2.5', "steps = 2.5: expected int"),
+        ('task = "booth"\nsteps = true', "steps = True: expected int"),
+        ("task =", "is no TOML"),
+        ("\0", "is no TOML"),
+    ],
+)
+def test_a_file_with_mistakes_is_refused(tmp_path, text, message):
+    file = tmp_path / "run.toml"
+    file.write_text(text)
+    result = adamas_cli("run", "--config", file)
+    assert result.exit_code == 2
+    assert message in result.output
 
 
 # -------------------------------------------------------------------------- rules, kernel, doctor

@@ -153,6 +153,8 @@ class Job:
         self.latest: dict[str, dict[str, float | None]] = {}
         self.resumed: list[int] = []
         self.seconds = 0.0
+        self.began = self.saved = time.perf_counter()
+        self.evaluated = -1  # after which step, at last
 
     def config(self) -> dict[str, Any]:
         """All that is needed to understand the run and to repeat it."""
@@ -210,7 +212,7 @@ class Job:
         save: Callable[[], None] = lambda: None,
         pressed: Callable[[], bool] = lambda: False,
     ) -> str:
-        if self.optimizer.t == 0:
+        if not self.resumed:
             self._evaluate(log)
             save()
         every = self._evaluations()
@@ -220,16 +222,17 @@ class Job:
                 if not math.isfinite(loss):
                     self._evaluate(log)
                     return f"stopped at step {step} of {self.steps}: the loss became {loss}; try a smaller --lr"
+                if step % every == 0 or step == self.steps:
+                    self._evaluate(log)
                 if pressed():
                     save()
                     raise KeyboardInterrupt
-                if step % every == 0 or step == self.steps:
-                    self._evaluate(log)
                 if step == self.steps or time.perf_counter() - self.saved > SAVED:
                     save()
                     self.saved = time.perf_counter()
         except KeyboardInterrupt:
-            self._evaluate(log)
+            if self.evaluated < self.optimizer.t:
+                self._evaluate(log)
             return f"interrupted after step {self.optimizer.t} of {self.steps}"
         return "finished"
 
@@ -266,6 +269,7 @@ class Job:
         splits: Mapping[str, Any] = self.data or {"function": None}
         for split, examples in splits.items():
             self.latest[split] = {k: _number(x) for k, x in self.task.evaluate(params, examples).items()}
+        self.evaluated = self.optimizer.t
         log({"kind": "epoch", **self._when(), "metrics": self.latest})
 
     def _when(self) -> dict[str, float | None]:
