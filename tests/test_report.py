@@ -49,7 +49,10 @@ class Page(HTMLParser):
         return links + re.findall(r"url\(.*?\)|@import[^;]*", "".join(self.code["style"]))
 
 
-def write_run(folder, status="finished", losses=(2.0, 0.5), update=1e-3):
+def write_run(folder, status="finished", losses=(2.0, 0.5), tensors=None, axis="epoch", **diagnosed):
+    """A run as the runner leaves it; ``diagnosed`` goes into the diagnostics of all tensors."""
+    tensors = tensors or {EVIL: [3, 4], "b": []}
+    splits = ["train", "validation"] if axis == "epoch" else ["function"]
     config = {
         "command": f"adamas run {EVIL} --lr 0.1",
         "task": EVIL,
@@ -57,28 +60,33 @@ def write_run(folder, status="finished", losses=(2.0, 0.5), update=1e-3):
         "rule": {"name": "adam", "title": "Adam", "about": "Adam (Kingma & Ba)."},
         "options": {"task": EVIL, "rule": "adam", "lr": 0.1, "schedule": "linear", "state": None},
         "hyper": {"lr": 0.1, "betas": [0.9, 0.999], "growth_rate": "inf"},
-        "examples": {"train": 30, "validation": 10},
-        "tensors": {EVIL: [3, 4], "b": []},
+        "axis": axis,
+        "splits": splits,
+        "examples": {"train": 30, "validation": 10} if axis == "epoch" else {},
+        "facts": {"checksum": f"abc {EVIL}"},
+        "tensors": tensors,
+        "dtypes": dict.fromkeys(tensors, "bfloat16"),
         "state_per_parameter": 8.0,
+        "resumed": [7],
         "started": "2020-02-02",
         "machine": {"processor": f"Chip {EVIL}"},
         "versions": {"python": "3"},
     }
+    healthy = {"update_ratio": 1e-3, "signal_to_noise": 0.3, "eps_share": 0.0, "lost_share": 0.0}
+    looks = {name: {**healthy, **diagnosed} for name in tensors}
+    looks["b"] = {**looks.get("b", healthy), "update_ratio": None}
+    looks = {name: looks[name] for name in tensors}
     lines = []
     for i, loss in enumerate(losses):
-        metrics = {"loss": loss, "accuracy": 0.5 + 0.1 * i}
-        lines.append({"kind": "epoch", "step": i, "epoch": i, "metrics": {"train": metrics, "validation": metrics}})
-        lines.append(
-            {
-                "kind": "step",
-                "step": i + 1,
-                "epoch": i + 1,
-                "lr": 0.1 / (i + 1),
-                "loss": loss,
-                "update": {EVIL: update, "b": None},
-            }
-        )
-    lines.append({"kind": "end", "step": 2, "seconds": 1.5, "status": status})
+        at = {"step": i, "epoch": i if axis == "epoch" else None}
+        values = {"loss": loss, "accuracy": 0.5 + 0.1 * i} if axis == "epoch" else {"loss": loss, "distance": loss}
+        lines.append({"kind": "epoch", **at, "metrics": dict.fromkeys(splits, values)})
+        after = {"step": i + 1, "epoch": i + 1 if axis == "epoch" else None}
+        look = {"clip_rate": diagnosed.get("clip_rate", 0.0), "tensors": looks}
+        for t in looks.values():
+            t.pop("clip_rate", None)
+        lines.append({"kind": "step", **after, "lr": 0.1 / (i + 1), "loss": loss, "diagnostics": look})
+    lines.append({"kind": "end", "step": len(losses), "seconds": 1.5, "status": status})
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
@@ -106,7 +114,7 @@ def test_a_browser_finds_nothing_to_fetch_and_may_fetch_nothing(page):
 
 def test_names_are_text_and_never_markup(folder, page):
     text = " ".join(page.text)
-    assert text.count(EVIL) >= 4  # title, sentence, tensor, machine
+    assert text.count(EVIL) >= 5  # title, sentence, fact, tensor, machine
     assert len(page.code["script"]) == 2  # the library and the charts
     source = (folder / "report.html").read_text(encoding="utf-8")
     assert EVIL not in source
@@ -115,6 +123,7 @@ def test_names_are_text_and_never_markup(folder, page):
 
 def test_numbers_settings_and_command_are_there(page):
     text = " ".join("".join(page.text).split())
+    text = text.replace("resumed after step 7", "resumed after step7")
     for words in (
         "60.00%",
         "0.5",
@@ -126,13 +135,15 @@ def test_numbers_settings_and_command_are_there(page):
         "--lr 0.1",
         "3 × 4",
         "1.00e-03",
+        "resumed after step7",
+        "bfloat16",
     ):
         assert words in text
     assert "did not finish" not in text
 
 
 def test_every_plot_is_on_the_page_and_a_file(folder, page):
-    names = {"loss", "accuracy", "update-size", "learning-rate"}
+    names = {"loss", "accuracy", "update-ratio", "signal-to-noise", "learning-rate"}
     assert names <= {v for tag, k, v in page.attributes if (tag, k) == ("div", "id")}
     charts, _ = json.JSONDecoder().raw_decode(page.code["script"][1].split("charts = ", 1)[1])
     assert set(charts) == names
@@ -145,7 +156,7 @@ def test_every_plot_is_on_the_page_and_a_file(folder, page):
 
 
 def test_a_run_that_diverged_says_so_and_still_makes_a_report(tmp_path):
-    write_run(tmp_path, "stopped at step 2 of 9: the loss became nan", (None, None), update=None)
+    write_run(tmp_path, "stopped at step 2 of 9: the loss became nan", (None, None), update_ratio=None)
     report.write(tmp_path)
     text = "".join(Page((tmp_path / "report.html").read_text(encoding="utf-8")).text)
     assert "This run did not finish: it stopped at step 2 of 9: the loss became nan" in text
@@ -166,3 +177,80 @@ def test_metrics_are_shown_as_people_read_them():
     assert report.shown("accuracy", 0.98666) == "98.67%"
     assert report.shown("loss", 0.0512345) == "0.05123"
     assert report.shown("loss", None) == "not finite"
+
+
+# -------------------------------------------------------------------------------------- warnings
+
+
+def warnings_of(folder, **run):
+    write_run(folder, **run)
+    return report.warnings(report.load(folder))
+
+
+def test_a_healthy_run_warns_of_nothing(tmp_path):
+    assert warnings_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (dict(lost_share=0.37), "37% of the updates to w are lost: its weights round them away"),
+        (dict(eps_share=0.8), "Eps dominates 80% of w's denominators"),
+        (dict(update_ratio=0.4), "The step on w is 40% of its size"),
+        (dict(clip_rate=0.95), "95% of the steps were clipped"),
+        (dict(losses=(2.0, 0.5, 0.7)), "The validation loss ended 40% above its lowest, which was at epoch 1"),
+        (dict(losses=(2.0, 2.5)), "The train loss ended no lower than it began (2 → 2.5): try a smaller --lr."),
+        (dict(losses=(2.0, 2.5), axis="step"), "The function loss ended no lower than it began"),
+        (dict(status="interrupted after step 3 of 9"), "This run did not finish: it interrupted after step 3 of 9."),
+    ],
+)
+def test_what_should_worry_is_said_in_words(tmp_path, run, words):
+    found = warnings_of(tmp_path, tensors={"w": [3, 4]}, **run)
+    assert any(text.startswith(words) for text in found), found
+    report.write(tmp_path)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert words in " ".join("".join(page.text).split())
+
+
+def test_many_findings_of_one_kind_are_counted(tmp_path):
+    found = warnings_of(tmp_path, tensors={f"w{i}": [2] for i in range(150)}, lost_share=0.5)
+    assert len(found) == 6
+    assert found[-1] == "There are 145 more such findings: see the table of arrays."
+
+
+# ------------------------------------------------------------------------------------ other forms
+
+
+def test_a_function_has_no_epochs_and_no_examples(tmp_path):
+    write_run(tmp_path, axis="step", tensors={"x": [2]})
+    report.write(tmp_path)
+    text = "".join(Page((tmp_path / "report.html").read_text(encoding="utf-8")).text)
+    assert "epoch" not in text
+    assert "example" not in text
+    assert "function distance" in text
+    assert {plot.name for plot in report.plots(report.load(tmp_path))} >= {"loss", "distance", "update-ratio"}
+
+
+def test_of_many_arrays_the_largest_are_drawn_and_all_are_in_the_table(tmp_path):
+    names = [f"layer{i}.weight" for i in range(150)]
+    write_run(tmp_path, tensors={name: [4, 4] for name in names})
+    (sizes,) = [plot for plot in report.plots(report.load(tmp_path)) if plot.name == "update-ratio"]
+    (rows,) = sizes.chart["datasets"].values()
+    assert len({row["curve"] for row in rows}) == 8
+    assert "Of 150 arrays, the 8 with the largest values are shown." in sizes.caption
+    report.write(tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(f">{name}<" in text for name in names)
+
+
+@pytest.mark.parametrize(("clip_rate", "drawn"), [(0.0, False), (0.4, True)])
+def test_clipping_is_drawn_where_there_was_any(tmp_path, clip_rate, drawn):
+    write_run(tmp_path, clip_rate=clip_rate)
+    assert ("clip-rate" in {plot.name for plot in report.plots(report.load(tmp_path))}) is drawn
+
+
+def test_shares_are_drawn_where_they_are_not_zero(tmp_path):
+    write_run(tmp_path, eps_share=0.2)
+    names = {plot.name for plot in report.plots(report.load(tmp_path))}
+    assert "eps-share" in names
+    assert "lost-share" not in names

@@ -1,0 +1,131 @@
+"""Reports in a real browser: everything is drawn, nothing is fetched, and a phone can show it."""
+
+import os
+import shutil
+
+import pytest
+from test_cli import adamas_cli
+from test_report import EVIL, write_run
+
+from adamas import report
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and "CI" not in os.environ, reason="there is no Chromium, which CI has: apt-get install chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    assert CHROMIUM, "CI needs Chromium"
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        yield opened
+        opened.close()
+
+
+def of_data(folder):
+    assert adamas_cli("run", "digits-mlp", "--epochs", 3, "--out", folder).exit_code == 0
+
+
+def of_a_function(folder):
+    assert adamas_cli("run", "himmelblau", "--steps", 200, "--out", folder).exit_code == 0
+
+
+def of_hostile_names(folder):
+    folder.mkdir()
+    write_run(folder, lost_share=0.4, clip_rate=0.5)
+    report.write(folder)
+
+
+def of_many_arrays(folder):
+    folder.mkdir()
+    names = [f"blocks.{i}.attention.projection_of_queries.weight" for i in range(150)]
+    write_run(folder, tensors={name: [512, 512] for name in names}, eps_share=0.9)
+    report.write(folder)
+
+
+@pytest.fixture(
+    scope="module", params=[of_data, of_a_function, of_hostile_names, of_many_arrays], ids=lambda f: f.__name__
+)
+def page_of(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "run"
+    request.param(folder)
+    return folder
+
+
+def opened(browser, folder, **how):
+    """The page, and what went wrong with it: messages of the console, errors, requests."""
+    page = browser.new_page(**how)
+    wrong, requests = [], []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: wrong.append(dialog.message) or dialog.dismiss())
+    page.on("request", lambda request: requests.append(request.url))
+    address = (folder / "report.html").as_uri()
+    page.goto(address)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.chart')].every(c => c.querySelector('svg'))", timeout=30_000
+    )
+    return page, wrong, [url for url in requests if url != address]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1200])
+def test_every_plot_is_drawn_and_nothing_is_fetched(browser, page_of, width, scheme):
+    page, wrong, fetched = opened(browser, page_of, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert wrong == []
+    assert fetched == []
+    lines = page.evaluate(
+        "[...document.querySelectorAll('.chart')].map(c => [c.id, [...c.querySelectorAll('.mark-line path')]"
+        ".some(p => p.getBoundingClientRect().width > 100)])"
+    )
+    assert len(lines) >= 3
+    assert [name for name, drawn in lines if not drawn] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_text_can_be_read_on_a_phone(browser, page_of):
+    page, _, _ = opened(browser, page_of, viewport={"width": 400, "height": 900})
+    sizes = page.evaluate(
+        """() => {
+            const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+            while (walk.nextNode()) {
+                const e = walk.currentNode.parentElement
+                if (walk.currentNode.data.trim() && e.checkVisibility() && !e.closest("script, style, noscript"))
+                    found.push([parseFloat(getComputedStyle(e).fontSize), walk.currentNode.data.trim()])
+            }
+            return found
+        }"""
+    )
+    assert len(sizes) > 50
+    assert [text for size, text in sizes if size < 11] == []
+    page.close()
+
+
+def test_a_curve_tells_its_values_under_the_pointer(browser, tmp_path):
+    of_a_function(tmp_path / "run")
+    page, wrong, _ = opened(browser, tmp_path / "run", viewport={"width": 900, "height": 900})
+    box = page.locator("#loss svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    assert "step" in page.inner_text("#vg-tooltip-element")
+    assert wrong == []
+    page.close()
+
+
+def test_names_are_shown_as_text(browser, tmp_path):
+    of_hostile_names(tmp_path / "run")
+    page, wrong, _ = opened(browser, tmp_path / "run")
+    assert EVIL in page.inner_text("h1")
+    assert wrong == []
+    page.close()
