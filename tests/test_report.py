@@ -38,6 +38,10 @@ class Page(HTMLParser):
         else:
             self.text.append(data)
 
+    def words(self):
+        """All that is read on the page."""
+        return " ".join(" ".join(self.text).split())
+
     def fetched(self):
         """Whatever a browser would fetch."""
         links = [
@@ -49,8 +53,18 @@ class Page(HTMLParser):
         return links + re.findall(r"url\(.*?\)|@import[^;]*", "".join(self.code["style"]))
 
 
-def write_run(folder, status="finished", losses=(2.0, 0.5), tensors=None, axis="epoch", **diagnosed):
-    """A run as the runner leaves it; ``diagnosed`` goes into the diagnostics of all tensors."""
+HEALTHY = {"update_ratio": 1e-3, "signal_to_noise": 0.3, "eps_share": 0.0, "lost_share": 0.0}
+
+
+def write_run(
+    folder, status="finished", losses=(2.0, 0.5), trained=None, tensors=None, axis="epoch", clip_rate=0.0, also=(),
+    **diagnosed,
+):  # fmt: skip
+    """A run as the runner leaves it.
+
+    losses: of each evaluation. trained: those of the training set, if others. also: names of more metrics.
+    diagnosed: diagnostics of all tensors; a list has a value for each gathering.
+    """
     tensors = tensors or {EVIL: [3, 4], "b": []}
     splits = ["train", "validation"] if axis == "epoch" else ["function"]
     config = {
@@ -67,28 +81,37 @@ def write_run(folder, status="finished", losses=(2.0, 0.5), tensors=None, axis="
         "tensors": tensors,
         "dtypes": dict.fromkeys(tensors, "bfloat16"),
         "state_per_parameter": 8.0,
+        "steps": len(losses),
         "resumed": [7],
         "started": "2020-02-02",
         "machine": {"processor": f"Chip {EVIL}"},
         "versions": {"python": "3"},
     }
-    healthy = {"update_ratio": 1e-3, "signal_to_noise": 0.3, "eps_share": 0.0, "lost_share": 0.0}
-    looks = {name: {**healthy, **diagnosed} for name in tensors}
-    looks["b"] = {**looks.get("b", healthy), "update_ratio": None}
-    looks = {name: looks[name] for name in tensors}
     lines = []
     for i, loss in enumerate(losses):
-        at = {"step": i, "epoch": i if axis == "epoch" else None}
-        values = {"loss": loss, "accuracy": 0.5 + 0.1 * i} if axis == "epoch" else {"loss": loss, "distance": loss}
-        lines.append({"kind": "epoch", **at, "metrics": dict.fromkeys(splits, values)})
-        after = {"step": i + 1, "epoch": i + 1 if axis == "epoch" else None}
-        look = {"clip_rate": diagnosed.get("clip_rate", 0.0), "tensors": looks}
-        for t in looks.values():
-            t.pop("clip_rate", None)
-        lines.append({"kind": "step", **after, "lr": 0.1 / (i + 1), "loss": loss, "diagnostics": look})
+        other = {"accuracy": 0.5 + 0.1 * i} if axis == "epoch" else {"distance": loss}
+        metrics = {split: {"loss": loss, **other, **dict.fromkeys(also, i)} for split in splits}
+        metrics[splits[0]]["loss"] = (trained or losses)[i]
+        lines.append({"kind": "epoch", "step": i, "epoch": i if axis == "epoch" else None, "metrics": metrics})
+        seen = HEALTHY | {key: value[i] if isinstance(value, list) else value for key, value in diagnosed.items()}
+        looks = {name: seen | ({"update_ratio": None} if name == "b" else {}) for name in tensors}
+        lines.append(
+            {
+                "kind": "step",
+                "step": i + 1,
+                "epoch": i + 1 if axis == "epoch" else None,
+                "lr": 0.1 / (i + 1),
+                "loss": loss,
+                "diagnostics": {"clip_rate": clip_rate, "tensors": looks},
+            }
+        )
     lines.append({"kind": "end", "step": len(losses), "seconds": 1.5, "status": status})
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def page_of(folder):
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +124,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(folder):
-    return Page((folder / "report.html").read_text(encoding="utf-8"))
+    return page_of(folder)
 
 
 def test_a_browser_finds_nothing_to_fetch_and_may_fetch_nothing(page):
@@ -122,8 +145,7 @@ def test_names_are_text_and_never_markup(folder, page):
 
 
 def test_numbers_settings_and_command_are_there(page):
-    text = " ".join("".join(page.text).split())
-    text = text.replace("resumed after step 7", "resumed after step7")
+    text = page.words()
     for words in (
         "60.00%",
         "0.5",
@@ -134,12 +156,29 @@ def test_numbers_settings_and_command_are_there(page):
         "Kingma & Ba",
         "--lr 0.1",
         "3 × 4",
-        "1.00e-03",
-        "resumed after step7",
+        "0.001",
+        "resumed after step 7",
+        "Finished: 2 steps (1 epoch) in 1.5 s. Started 2020-02-02.",
+        "learning rate",
         "bfloat16",
     ):
         assert words in text
     assert "did not finish" not in text
+
+
+def test_every_diagnostic_has_its_last_and_its_worst_value_and_a_sentence(tmp_path):
+    write_run(tmp_path, signal_to_noise=[0.02, 0.04], lost_share=[0.3, 0.05], tensors={"w": [2]})
+    report.write(tmp_path)
+    text = page_of(tmp_path).words()
+    assert "w bfloat16 2 2 0.001 0.001 0.04 0.02 0.0% 0.0% 5.0% 30.0%" in text
+    for words in (
+        "as a share of the array's own size",
+        "about 0.053 where they are nothing but noise",
+        "smaller than eps",
+    ):
+        assert words in text
+    marked = [v for tag, k, v in page_of(tmp_path).attributes if tag == "td" and "bad" in v]
+    assert len(marked) == 1  # the worst loss of updates
 
 
 def test_every_plot_is_on_the_page_and_a_file(folder, page):
@@ -158,19 +197,49 @@ def test_every_plot_is_on_the_page_and_a_file(folder, page):
 def test_a_run_that_diverged_says_so_and_still_makes_a_report(tmp_path):
     write_run(tmp_path, "stopped at step 2 of 9: the loss became nan", (None, None), update_ratio=None)
     report.write(tmp_path)
-    text = "".join(Page((tmp_path / "report.html").read_text(encoding="utf-8")).text)
-    assert "This run did not finish: it stopped at step 2 of 9: the loss became nan" in text
+    text = page_of(tmp_path).words()
+    assert "This run did not finish. Stopped at step 2 of 9: the loss became nan." in text
     assert "not finite" in text
     assert not (tmp_path / "loss.png").exists()  # nothing to draw
     assert (tmp_path / "accuracy.png").exists()
 
 
-def test_a_loss_below_zero_is_drawn_too(tmp_path):
-    write_run(tmp_path, losses=(1.0, -2.0))
-    chart = report.plots(report.load(tmp_path))[0].chart
-    (rows,) = chart["datasets"].values()
-    assert sorted({row["loss"] for row in rows}) == [-2.0, 1.0]
-    assert "log" not in json.dumps(chart["layer"])
+def curve_of(folder, name):
+    """The chart of that name, and its (curve, x, y)."""
+    (plot,) = [plot for plot in report.plots(report.load(folder)) if plot.name == name]
+    (rows,) = plot.chart["datasets"].values()
+    return plot.chart, [(row["curve"], row["epoch"], row["value"]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("losses", "log"), [((1.0, -2.0), False), ((1.0, 0.5), False), ((10.0, 0.5), True), ((1.0, 0.1, 0.0), True)]
+)
+def test_an_axis_is_logarithmic_where_numbers_span_a_decade(tmp_path, losses, log):
+    write_run(tmp_path, losses=losses)
+    chart, points = curve_of(tmp_path, "loss")
+    assert {y for _, _, y in points} == {y for y in losses if y > 0 or not log}
+    assert ('"type": "log"' in json.dumps(chart["layer"])) is log
+
+
+def test_points_of_a_short_run_stay_apart(tmp_path):
+    write_run(tmp_path)
+    file = tmp_path / "metrics.jsonl"
+    file.write_text(
+        file.read_text().replace('"epoch": 2', '"epoch": 1.0004').replace('"epoch": 1,', '"epoch": 1.0001,')
+    )
+    _, points = curve_of(tmp_path, "update-ratio")
+    assert [x for _, x, _ in points] == [1.0001, 1.0004]
+
+
+def test_whatever_a_metric_is_called_its_plot_has_a_file_of_its_own(tmp_path):
+    names = ["../../up", "Learning rate", "learning/rate", EVIL, "epoch", "curve", "1", "…", "x" * 300]
+    (tmp_path / "run").mkdir()
+    write_run(tmp_path / "run", also=names)
+    report.write(tmp_path / "run")
+    found = [plot.name for plot in report.plots(report.load(tmp_path / "run"))]
+    assert len(found) == len(set(found)) == len(names) + 5
+    assert {f"{name}.png" for name in found} == {p.name for p in (tmp_path / "run").glob("*.png")}
+    assert list(tmp_path.iterdir()) == [tmp_path / "run"]
 
 
 def test_metrics_are_shown_as_people_read_them():
@@ -197,25 +266,44 @@ def test_a_healthy_run_warns_of_nothing(tmp_path):
         (dict(lost_share=0.37), "37% of the updates to w are lost: its weights round them away"),
         (dict(eps_share=0.8), "Eps dominates 80% of w's denominators"),
         (dict(update_ratio=0.4), "The step on w is 40% of its size"),
-        (dict(clip_rate=0.95), "95% of the steps were clipped"),
-        (dict(losses=(2.0, 0.5, 0.7)), "The validation loss ended 40% above its lowest, which was at epoch 1"),
-        (dict(losses=(2.0, 2.5)), "The train loss ended no lower than it began (2 → 2.5): try a smaller --lr."),
-        (dict(losses=(2.0, 2.5), axis="step"), "The function loss ended no lower than it began"),
-        (dict(status="interrupted after step 3 of 9"), "This run did not finish: it interrupted after step 3 of 9."),
+        (dict(clip_rate=0.95), "The gradients of 95% of the steps were clipped"),
+        (dict(lost_share=[0.37, 0.05]), "Up to 37% of the updates to w were lost during the run"),
+        (
+            dict(losses=(2.0, 0.5, 0.7), trained=(2.0, 0.5, 0.3)),
+            "The validation loss ended at 0.7, well above its lowest, 0.5 at epoch 1, while the train loss fell",
+        ),
+        (dict(losses=(2.0, 2.5)), "The train loss never fell below its start (2; at the end 2.5): try a smaller --lr."),
+        (dict(losses=(2.0, 0.5, 0.7)), "The train loss rose again, from 0.5 at epoch 1 to 0.7 at the end"),
+        (dict(losses=(2.0, 2.5), axis="step"), "The loss never fell below its start"),
+        (dict(losses=(2.0, 0.5, 0.7), axis="step"), "The loss rose again, from 0.5 at step 1 to 0.7 at the end"),
+        (
+            dict(status="interrupted after step 3 of 9"),
+            "This run did not finish. Interrupted after step 3 of 9; adamas run --resume",
+        ),
     ],
 )
 def test_what_should_worry_is_said_in_words(tmp_path, run, words):
     found = warnings_of(tmp_path, tensors={"w": [3, 4]}, **run)
     assert any(text.startswith(words) for text in found), found
+
+
+def test_warnings_stand_before_the_numbers(tmp_path):
+    (found,) = warnings_of(tmp_path, clip_rate=1.0)
     report.write(tmp_path)
-    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert words in " ".join("".join(page.text).split())
+    text = page_of(tmp_path).words()
+    assert 0 < text.index(found) < text.index("validation accuracy")
 
 
 def test_many_findings_of_one_kind_are_counted(tmp_path):
     found = warnings_of(tmp_path, tensors={f"w{i}": [2] for i in range(150)}, lost_share=0.5)
-    assert len(found) == 6
-    assert found[-1] == "There are 145 more such findings: see the table of arrays."
+    assert len(found) == 4
+    assert found[-1] == "More findings like these, marked in the table of arrays: 147."
+
+
+def test_what_is_near_its_lowest_is_no_warning(tmp_path):
+    assert warnings_of(tmp_path, losses=(2.0, 0.5, 0.52)) == []
+    assert warnings_of(tmp_path, losses=(2.0, 0.5, 0.7), trained=(2.0, 0.5, 0.55)) == []  # both rose a little
+    assert warnings_of(tmp_path, losses=(1.0, 1e-13, 1e-12), axis="step") == []
 
 
 # ------------------------------------------------------------------------------------ other forms
@@ -224,20 +312,30 @@ def test_many_findings_of_one_kind_are_counted(tmp_path):
 def test_a_function_has_no_epochs_and_no_examples(tmp_path):
     write_run(tmp_path, axis="step", tensors={"x": [2]})
     report.write(tmp_path)
-    text = "".join(Page((tmp_path / "report.html").read_text(encoding="utf-8")).text)
+    text = page_of(tmp_path).words()
     assert "epoch" not in text
     assert "example" not in text
-    assert "function distance" in text
+    assert "minimised with" in text
+    assert '"curve": "mini-batch"' not in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert {plot.name for plot in report.plots(report.load(tmp_path))} >= {"loss", "distance", "update-ratio"}
 
 
-def test_of_many_arrays_the_largest_are_drawn_and_all_are_in_the_table(tmp_path):
+def test_of_many_arrays_the_most_telling_are_drawn_and_all_are_in_the_table(tmp_path):
     names = [f"layer{i}.weight" for i in range(150)]
-    write_run(tmp_path, tensors={name: [4, 4] for name in names})
-    (sizes,) = [plot for plot in report.plots(report.load(tmp_path)) if plot.name == "update-ratio"]
-    (rows,) = sizes.chart["datasets"].values()
-    assert len({row["curve"] for row in rows}) == 8
-    assert "Of 150 arrays, the 8 with the largest values are shown." in sizes.caption
+    write_run(tmp_path, tensors={name: [4, 4] for name in names}, lost_share=0.01)
+    file = tmp_path / "metrics.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        for i, name in enumerate(names if "diagnostics" in line else []):
+            line["diagnostics"]["tensors"][name].update(update_ratio=1e-4 * (i + 1), lost_share=i / 1000)
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for name, places, words in (
+        ("update-ratio", [0, 1, 2, 3, 146, 147, 148, 149], "Of 150 arrays, the 4 that end lowest and the 4 that end "),
+        ("lost-share", range(142, 150), "Of 149 arrays, the 8 with the largest values are drawn"),
+    ):
+        (plot,) = [plot for plot in report.plots(report.load(tmp_path)) if plot.name == name]
+        assert {curve for curve, _, _ in curve_of(tmp_path, name)[1]} == {names[i] for i in places}
+        assert words in plot.caption
     report.write(tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert all(f">{name}<" in text for name in names)

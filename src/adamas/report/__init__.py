@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adamas.report.cautions import warnings
 from adamas.report.charts import plots, png
-from adamas.report.page import page, warnings
+from adamas.report.page import page
 from adamas.report.record import load, shown
 
 __all__ = ["load", "plots", "shown", "warnings", "write"]
