@@ -43,6 +43,7 @@ bench: $(STAMPS)/test
 	$(BIN)/python benchmarks/numpy_step.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/rules_bandwidth.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/minimize.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/find_lr.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/startup.py $(BENCH_ARGS)
 
 clean:

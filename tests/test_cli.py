@@ -300,6 +300,19 @@ def test_tasks_lists_every_task():
         assert any(line.split()[:1] == [name] for line in result.output.splitlines())
 
 
+def test_find_lr_proposes_and_draws(tmp_path):
+    result = adamas_cli("find-lr", "booth", "--plot", tmp_path / "lr.html")
+    assert result.exit_code == 0, result.output
+    assert 0.1 < float(result.output.split(":")[0]) < 10
+    page = (tmp_path / "lr.html").read_text(encoding="utf-8")
+    assert "proposed" in page
+    assert "cdn.jsdelivr.net" not in page.split("</script>")[0]
+    assert adamas_cli("find-lr", "boot").exit_code == 2
+    result = adamas_cli("find-lr", "booth", "--plot", tmp_path / "lr.doc")
+    assert result.exit_code == 2
+    assert "Unsupported format: 'doc'" in result.output
+
+
 def test_options_from_a_file_give_way_to_the_command_line(tmp_path):
     file = tmp_path / "run.toml"
     file.write_text('task = "booth"\nrule = "amsgrad"\nlr = 1\nsteps = 5\nseed = 2\n')

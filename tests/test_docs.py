@@ -1,9 +1,14 @@
 """The how-tos run as they stand: all Python blocks of a page, one after the other, in one namespace."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from adamas import runner, tasks
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -18,3 +23,26 @@ def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
     for block in blocks:
         line = text[: block.start()].count("\n") + 1
         exec(compile("\n" * line + block[1], str(DOCS / page), "exec"), space)  # a traceback names the page's line
+
+
+def test_one_s_own_task_runs_as_the_page_says(tmp_path):
+    text = (DOCS / "tasks.md").read_text(encoding="utf-8")
+    (module,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "spring.py").write_text(module)
+    (command,) = re.findall(r"^\$ adamas (run spring:task.*)$", text, re.MULTILINE)
+    words = [*command.split(), "--out", "run"]
+    done = subprocess.run([sys.executable, "-m", "adamas", *words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    last = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()][-2]
+    assert abs(last["metrics"]["train"]["frequency"] - 1.5) < 0.05
+    assert (tmp_path / "run/frequency.png").exists()
+
+
+def test_the_page_of_tasks_knows_them_all_and_its_file_can_be_read(tmp_path):
+    text = (DOCS / "tasks.md").read_text(encoding="utf-8")
+    for name in tasks.REGISTRY:
+        assert f"`{name}`" in text
+    (toml,) = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "run.toml").write_text(toml)
+    options = runner.choose(**runner.read(tmp_path / "run.toml"))
+    assert (options.task, options.weight_decay) == ("digits-mlp", 0.1)

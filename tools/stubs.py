@@ -25,6 +25,9 @@ from adamas import schedules as schedules
 from adamas.backends import Backend
 from adamas.backends.threads import get_num_threads as get_num_threads
 from adamas.backends.threads import set_num_threads as set_num_threads
+from adamas.minimization import minimize as minimize
+from adamas.minimization.lr_range import LrRange as LrRange
+from adamas.minimization.lr_range import find_lr as find_lr
 from adamas.optimizer import Optimizer as Optimizer
 from adamas.optimizer import optimizer_class as optimizer_class
 

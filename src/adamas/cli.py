@@ -153,6 +153,27 @@ def tasks() -> None:
     typer.echo("\nYour own: adamas run module:attribute, where the attribute is an adamas.tasks.Task.")
 
 
+@app.command("find-lr")
+def find_lr(
+    task: Annotated[str, typer.Argument(help="A name of `adamas tasks`, or your own as module:attribute.")],
+    rule: Annotated[str | None, typer.Option(help="Optimizer; `adamas rules` lists them.")] = None,
+    seed: Annotated[int, typer.Option(help="Of starting values, order of examples and dropout.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Draw the test into this file: .html, .png or .svg.")] = None,
+) -> None:
+    """Propose a learning rate for a task by a short run in which it grows."""
+    try:
+        from adamas import runner
+
+        found = runner.propose_lr(task, rule, seed)
+        if plot is not None:
+            found.plot().save(str(plot), **({"inline": True} if plot.suffix == ".html" else {}))
+    except ModuleNotFoundError as error:
+        _fail(f"{error.name} is missing; pip install 'adamas[run]' brings what `find-lr` needs", 1)
+    except (OSError, TypeError, ValueError) as error:
+        _fail(error, 2)
+    typer.echo(f"{found.lr:.2g}: the loss falls fastest at {found.steepest:.2g} and is lowest at {found.lowest:.2g}")
+
+
 def _train(job: Job, folder: Path) -> Outcome:
     """Run the job beside a progress bar that shows the latest metrics."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

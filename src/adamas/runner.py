@@ -20,6 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from adamas import doctor, report, rules, run_folder, schedules, tasks
+from adamas.minimization.lr_range import LrRange, find_lr
 from adamas.nest import nearest
 from adamas.optimizer import optimizer_class
 
@@ -121,6 +122,19 @@ def command(options: Options) -> str:
         if name != "task" and value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)
+
+
+def propose_lr(task: str, rule: str | None = None, seed: int = 0) -> LrRange:
+    """A learning rate for a task; see ``adamas.find_lr``."""
+    known = tasks.get(task)
+    start, noise = np.random.default_rng(seed).spawn(2)
+    batches: dict[str, Any] = {"data": known.data()["train"], "batch_size": known.batch_size} if known.data else {}
+
+    def loss(params: tasks.Params, batch: tasks.Batch = None) -> tuple[float, tasks.Params]:
+        return known.loss(params, batch, noise)
+
+    with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+        return find_lr(loss, known.init(start), jac=True, rule=rule or known.rule, seed=seed, **batches)
 
 
 @dataclass(frozen=True)

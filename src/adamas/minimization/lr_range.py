@@ -136,12 +136,12 @@ def find_lr(
 def _proposal(lrs: Array, values: Array, smoothed: Array) -> LrRange:
     """From a row of values for each sweep, the first of them before any step."""
     steepest, lowest = [], []
-    for line in smoothed:
+    for line, raw in zip(smoothed, values, strict=True):
         at = int(np.nanargmin(line))
-        if at < 2:
+        if line[0] - line[at] <= np.std(raw[:_FIRST]):  # no fall, or one that noise explains
             continue
-        slopes = np.gradient(line[: at + 1])  # lrs are even in their logarithm
-        steepest.append(lrs[max(0, int(np.argmin(slopes)) - 1)])
+        falls = line[: at + 1] - np.r_[[line[0]] * _FIRST, line[: at + 1]][: at + 1]  # lrs are even in their logarithm
+        steepest.append(lrs[max(0, int(np.argmin(falls)) - 1)])
         lowest.append(lrs[at - 1])
     if not steepest:
         raise ValueError(
@@ -152,16 +152,17 @@ def _proposal(lrs: Array, values: Array, smoothed: Array) -> LrRange:
     return LrRange(math.sqrt(a * b), a, b, lrs, values[:, 1:], smoothed[:, 1:])
 
 
-#: Of the smoothing: each value counts 0.9 times the one after it.
-_DECAY = 0.9
+#: Of the smoothing: each value counts 0.9 times the one after it; and what the first counts for is the mean of so many,
+#: as a noisy first value would look like a fall.
+_DECAY, _FIRST = 0.9, 10
 
 
 def _smooth(values: Array) -> Array:
-    """The bias-corrected exponential average; NaN from where it blows up."""
-    out, total, weight = np.empty(len(values)), 0.0, 0.0
+    """The exponential average; NaN from where it blows up."""
+    out, total = np.empty(len(values)), float(np.mean(values[:_FIRST]))
     for i, value in enumerate(values.tolist()):
-        total, weight = _DECAY * total + (1 - _DECAY) * value, _DECAY * weight + (1 - _DECAY)
-        out[i] = total / weight
+        total = _DECAY * total + (1 - _DECAY) * value
+        out[i] = total
     blown = ~(out <= out[0] + BLOWN * (out[0] - np.nanmin(out)))
     out[np.argmax(blown) if blown[1:].any() else len(out) :] = np.nan
     return out
