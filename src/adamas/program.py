@@ -34,18 +34,29 @@ GRAD_SCALE, FIRST = "grad_scale", "first"
 #: What the names of the sums for diagnostics begin with: no measure of a rule has such a name.
 OBSERVED = "observed "
 
+#: Words that make a condition of words.
+CONDITIONS = ("gt", "ge", "and")
+
 #: Scopes of sums over rows and columns; the share of a row is its mean over that of its matrix.
 LINES = ("row", "share", "column")
 
 
 @dataclass(frozen=True)
 class Sum:
-    """One reduction of the finite values: ``scope`` is "tensor", "global" or one of LINES."""
+    """One reduction of the finite values: ``scope`` is "tensor", "global" or one of LINES.
+
+    Of a condition, the number of elements where it holds: exact in any order, hence free to be counted in registers.
+    """
 
     name: str
     scope: str
     mean: bool
     value: Expr
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is the number of a tensor's elements where a condition holds."""
+        return self.value.op in CONDITIONS and self.scope not in LINES
 
 
 @dataclass(frozen=True)
@@ -277,7 +288,7 @@ def denominator(rule: Rule) -> tuple[Expr, Expr, Expr] | None:
 
 
 def observed(rule: Rule, env: Mapping[str, Any], keep: Callable[[Any], Any]) -> dict[str, Any]:
-    """What diagnostics sum over a tensor, as words: squares, and 0 or 1 for what is counted.
+    """What diagnostics sum over a tensor, as words: numbers, and conditions to be counted.
 
     env: all that a step knows at its end. keep: a real word as the parameter's dtype keeps it.
     """
@@ -287,18 +298,13 @@ def observed(rule: Rule, env: Mapping[str, Any], keep: Callable[[Any], Any]) -> 
     for old, new in zip(_parts(p), _parts(p - change), strict=True):
         kept = keep(new)
         lost = lost & (kept >= old) & (kept <= old)
-    found = {
-        "weight²": abs2(p),
-        "change²": abs2(change),
-        "moves": where(moves, 1.0, 0.0),
-        "lost": where(lost, 1.0, 0.0),
-    }
+    found = {"weight²": abs2(p), "change²": abs2(change), "moves": moves, "lost": lost}
     graphs = denominator(rule)
     if graphs is None:
         return found
     mean, square, eps = (replay(graph, env) for graph in graphs)
     alive, root = absolute(mean) > 0, sqrt(square)
-    found |= {"alive": where(alive, 1.0, 0.0), "eps": where(alive & (root < eps), 1.0, 0.0)}
+    found |= {"alive": alive, "eps": alive & (root < eps)}
     if not any(n.name in ("g", "p") for n in nodes(graphs[:1])):  # a mean of gradients, not the gradient itself
         found["signal"] = where(alive & (root > 0), abs2(mean / root), 0.0)
     return found

@@ -312,9 +312,9 @@ class CpuLaunch:
         table = _table(rows, kernel.layout.columns)
         for k in range(kernel.layout.program.passes):
             kernel.run(k, table, row_of)
-        start = len(program.OBSERVED)
-        totals = enumerate(kernel.layout.totals)
-        return {n[start:]: kernel.totals[:, j].copy() for j, n in totals if n.startswith(program.OBSERVED)}
+        totals, start = kernel.totals.copy(), len(program.OBSERVED)
+        names = enumerate(kernel.layout.totals)
+        return {name[start:]: totals[:, j] for j, name in names if name.startswith(program.OBSERVED)}
 
     def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Steps:
         kernel, traced, columns = self.kernel, self.layout.program, self.layout.columns

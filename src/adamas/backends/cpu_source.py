@@ -11,7 +11,7 @@ from functools import cached_property
 
 from adamas import sums
 from adamas.language import Expr
-from adamas.program import LINES, Program, Sum, nodes
+from adamas.program import CONDITIONS, LINES, Program, Sum, nodes
 
 #: Columns of the layout table; then come `dims` sizes, strides of p and strides of g in bytes.
 SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, DIMS = range(11)
@@ -48,7 +48,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-f32, f64 = np.float32, np.float64
+f32, f64, i32 = np.float32, np.float64, np.int32
 FLOAT, DOUBLE, HALF = ir.FloatType(), ir.DoubleType(), ir.HalfType()
 I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 
@@ -337,7 +337,7 @@ class _Pass:
             return f"f64({name})" if node.op == "const" and not element else name
         if node.op == "const":
             return f"{self.f}({name})"
-        if node.op in ("gt", "ge", "and"):
+        if node.op in CONDITIONS:
             return name
         if name not in self.cast:
             self.cast[name] = f"{name}f32" if self.f == "f32" else name
@@ -381,6 +381,9 @@ class _Pass:
     def store_sums(self) -> None:
         for s in self.program.sums[self.k]:
             x = self.value(s.value)
+            if s.counts:
+                self.body(f"{self.counter(s)} = i32({self.counter(s)} + i32({x}))")
+                continue
             if self.layout.careful:
                 x = f"({x} if ({x} - {x}) == {self.f}(0) else {self.f}(0))"
             if s.scope in LINES:
@@ -388,6 +391,9 @@ class _Pass:
             else:
                 lane = f"scratch + {self.layout.scratch[f'lane {s.name}']}"
                 self.body(f"store_lane({lane}, i, load_lane({lane}, i) + f64({x}))")
+
+    def counter(self, s: Sum) -> str:
+        return f"count{self.layout.totals.index(s.name)}"
 
     def store_writes(self) -> None:
         for array, words in self.program.writes.items():
@@ -398,7 +404,8 @@ class _Pass:
     # ---- the loops around the rule
 
     def frame(self) -> None:
-        out, lanes = self.out, self.here("tensor", "global")
+        out, here = self.out, self.here("tensor", "global")
+        lanes, counts = [s for s in here if not s.counts], [s for s in here if s.counts]
         out("", '@njit(nogil=True, error_model="numpy")')
         out(f"def pass_{self.k}(pointers, layout, work, row_of, rows, totals, partial, scratch, begin, end):")
         out.depth += 1
@@ -409,6 +416,7 @@ class _Pass:
         for s in lanes:
             out(f"for i in range({sums.BLOCK}):")
             out(f"    store_lane(scratch + {self.layout.scratch[f'lane {s.name}']}, i, 0.0)")
+        out(*(f"all_{self.counter(s)} = 0" for s in counts))
         depth = out.depth
         if self.layout.matrix:
             self.matrix_blocks()
@@ -421,6 +429,7 @@ class _Pass:
         for s in lanes:
             j = self.layout.totals.index(s.name)
             out(f"partial[item, {j}] = fold(scratch + {self.layout.scratch[f'lane {s.name}']}, {sums.BLOCK})")
+        out(*(f"partial[item, {self.layout.totals.index(s.name)}] = all_{self.counter(s)}" for s in counts))
         out.depth = 0
         out("")
 
@@ -456,7 +465,10 @@ class _Pass:
                 out(f"    {spread} = scratch + {scratch[f'spread {mean}']}", f"    {expand}")
             else:
                 out(f"{spread} = scratch + {scratch[f'spread {mean}']}", expand)
+        counters = [self.counter(s) for s in self.here("tensor", "global") if s.counts]
+        out(*(f"{counter} = i32(0)" for counter in counters))
         out("for i in range(n):", *("    " + line for line in self.body.lines))
+        out(*(f"all_{counter} += {counter}" for counter in counters))
         for s in self.here(*LINES):
             at = f"pointers[tensor, {self.layout.pointers.index(f'{s.name}+')}]"
             values = f"scratch + {scratch[f'value {s.name}']}"
