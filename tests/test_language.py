@@ -293,3 +293,50 @@ def test_a_rules_names_do_not_meet_the_kernels(register: Any) -> None:
 def _named_moments(words: tuple[str, ...]) -> Any:
     body = ", ".join(f"{w}=tensor * {w} + (1 - tensor) * g" for w in words)
     return eval(f"lambda g, tensor, {', '.join(words)}: dict({body})")
+
+
+# ---------------------------------------------------------------------------- scalars as code
+
+
+def test_scalars_with_memory_are_the_same_in_a_compiled_loop(register: Any) -> None:
+    """A product that each tensor carries on, powers, roots, comparisons: all that scalars may do."""
+
+    def scalars(t: Any, lr: Any, b1: Any, product: Any, decay: Any) -> dict[str, Any]:
+        mu = b1 * (1 - 0.5 * 0.96 ** (t * decay))
+        late = where(t > 3, sqrt(1 - b1**t), maximum(0.5, 1 / (t + 1)))
+        return dict(mu=mu, product=product * mu, late=late, size=lr * late / (1 - product * mu))
+
+    rule = Rule(
+        name="carries",
+        title="Carries",
+        doc="Carries a product on, as a test.",
+        hyper=dict(lr=0.1, betas=(0.9, 0.999), decay=Hyper(0.4)),
+        slots=(Slot("m"),),
+        memory=(Scalar("product", init=1.0),),
+        scalars=scalars,
+        moments=lambda g, m, mu: dict(m=ema(mu, m, g)),
+        step=lambda m, late: m * late,
+        size="size",
+    )
+    cls = register(rule)
+    start = {"a": np.linspace(-1, 1, 7), "b": np.linspace(1, 2, 12).reshape(3, 4)}
+    oracle = {name: p.copy() for name, p in start.items()}
+    optimizer = cls(oracle, backend="reference", groups={"b": {"decay": 0.1}})
+    for _ in range(9):
+        optimizer.step(oracle)
+    found = adamas.minimize(
+        lambda x: (0.0, x), start, jac=True, rule="carries", noisy=True, maxiter=9, groups={"b": {"decay": 0.1}}
+    )
+    for name, p in oracle.items():
+        assert cases.same_bits(found.x[name], p)
+
+
+def test_scalars_that_branch_are_refused_when_the_rule_is_made() -> None:
+    with pytest.raises(TypeError, match="a rule cannot branch on a value: use where"):
+        rules.get("adam").but("x", "X", "", scalars=lambda t, b1, b2: dict(c1=1.0 if t > 5 else 0.5, c2=1.0))
+
+
+def test_an_element_has_no_power() -> None:
+    rule = rules.get("adam").but("x", "X", "", step=lambda m, v: m / v**0.5)
+    with pytest.raises(TypeError, match=r"x\*\*y is for scalars"):
+        trace(rule, {"m": FLOAT32, "v": FLOAT32}, False)

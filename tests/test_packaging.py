@@ -107,6 +107,9 @@ def test_the_readme_s_example_learns(capsys: pytest.CaptureFixture[str]) -> None
     exec(example, space)
     assert abs(space["error"]).max() < 0.02
     assert "t=300" in capsys.readouterr().out
+    (example,) = re.findall(r"^```python\n(from scipy.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    exec(example, space)
+    assert abs(space["result"].x - 1).max() < 1e-3
 
 
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
