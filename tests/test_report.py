@@ -347,6 +347,13 @@ def test_clipping_is_drawn_where_there_was_any(tmp_path, clip_rate, drawn):
     assert ("clip-rate" in {plot.name for plot in report.plots(report.load(tmp_path))}) is drawn
 
 
+@pytest.mark.parametrize(("tensors", "named"), [({"w": [2]}, False), ({"w": [2], "b": [2]}, True)])
+def test_a_curve_that_is_one_array_of_several_is_named(tmp_path, tensors, named):
+    write_run(tmp_path, tensors=tensors)  # of b, no update size is known
+    chart, _ = curve_of(tmp_path, "update-ratio")
+    assert (chart["layer"][0]["encoding"]["color"]["legend"] is not None) is named
+
+
 def test_shares_are_drawn_where_they_are_not_zero(tmp_path):
     write_run(tmp_path, eps_share=0.2)
     names = {plot.name for plot in report.plots(report.load(tmp_path))}

@@ -84,7 +84,12 @@ def _diagnostic(record: Record, measure: Measure) -> Plot:
         names, which = _telling(every, measure)
         caption = f"{caption} Of {len(every)} arrays, {which} are drawn; the table below has all."
     curves = {name: every[name] for name in every if name in names}
-    return Plot(measure.key, measure.title, caption, _chart(record, curves, measure.share))
+    return Plot(
+        measure.key,
+        measure.title,
+        caption,
+        _chart(record, curves, measure.share, legend=len(record.config["tensors"]) > 1),
+    )
 
 
 def _telling(curves: Mapping[str, Curve], measure: Measure) -> tuple[list[str], str]:
@@ -111,11 +116,13 @@ def _learning_rate(record: Record) -> Iterator[Plot]:
         yield Plot("learning-rate", "Learning rate", caption, _chart(record, {"learning rate": curve}, log=False))
 
 
-def _chart(record: Record, curves: Mapping[str, Curve], share: bool = False, log: bool = True) -> dict[str, Any]:
+def _chart(
+    record: Record, curves: Mapping[str, Curve], share: bool = False, log: bool = True, legend: bool = False
+) -> dict[str, Any]:
     """Lines over the run with a tooltip at the nearest point, and zoom.
 
     The axis is logarithmic, unless not wanted, for numbers that span a decade and are not negative. It leaves out
-    zeros.
+    zeros. Two curves have a legend; ``legend`` gives one also to a single curve.
     """
     axis = record.axis
     values = sorted(y for curve in curves.values() for y in finite(curve) if y)
@@ -132,7 +139,7 @@ def _chart(record: Record, curves: Mapping[str, Curve], share: bool = False, log
     base = alt.Chart(alt.InlineData(rows)).encode(
         x=alt.X(f"{axis}:Q", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=6)),
         y=_height(share, log),
-        color=_colour(list(curves)),
+        color=_colour(list(curves), legend or len(curves) > 1),
     )
     few = all(len(curve) < FEW for curve in curves.values())
     lines = base.mark_line(strokeWidth=1.6, clip=True, point=alt.OverlayMarkDef(size=25) if few else False)
@@ -151,10 +158,10 @@ def _height(share: bool, log: bool) -> alt.Y:
     return alt.Y("value:Q", title=None, scale=scale, axis=words)
 
 
-def _colour(names: Sequence[str]) -> alt.Color:
+def _colour(names: Sequence[str], legend: bool) -> alt.Color:
     colours = [GREY if name == MINI_BATCH else COLOURS[i % len(COLOURS)] for i, name in enumerate(names)]
     longest = min(LONG, max(map(len, names), default=1))
-    legend = alt.Legend(
+    key = alt.Legend(
         title=None,
         orient="top",
         columns=max(1, min(4, 48 // (longest + 4))),  # as many as a phone has room for
@@ -162,7 +169,7 @@ def _colour(names: Sequence[str]) -> alt.Color:
         labelExpr=f"length(datum.label) > {LONG} ? '…' + slice(datum.label, -{LONG - 1}) : datum.label",
     )
     scale = alt.Scale(domain=list(names), range=colours)
-    return alt.Color("curve:N", scale=scale, legend=legend if len(names) > 1 else None)
+    return alt.Color("curve:N", scale=scale, legend=key if legend else None)
 
 
 #: Text and lines in the colour of the text around, so that one chart serves light and dark pages.
