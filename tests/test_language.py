@@ -298,7 +298,8 @@ def _named_moments(words: tuple[str, ...]) -> Any:
 # ---------------------------------------------------------------------------- scalars as code
 
 
-def test_scalars_with_memory_are_the_same_in_a_compiled_loop(register: Any) -> None:
+@pytest.mark.parametrize("groups", [None, {"b": {"decay": 0.1, "lr": 0.3}}])
+def test_scalars_with_memory_are_the_same_in_a_compiled_loop(register: Any, groups: Any) -> None:
     """A product that each tensor carries on, powers, roots, comparisons: all that scalars may do."""
 
     def scalars(t: Any, lr: Any, b1: Any, product: Any, decay: Any) -> dict[str, Any]:
@@ -321,12 +322,10 @@ def test_scalars_with_memory_are_the_same_in_a_compiled_loop(register: Any) -> N
     cls = register(rule)
     start = {"a": np.linspace(-1, 1, 7), "b": np.linspace(1, 2, 12).reshape(3, 4)}
     oracle = {name: p.copy() for name, p in start.items()}
-    optimizer = cls(oracle, backend="reference", groups={"b": {"decay": 0.1}})
+    optimizer = cls(oracle, backend="reference", groups=groups)
     for _ in range(9):
         optimizer.step(oracle)
-    found = adamas.minimize(
-        lambda x: (0.0, x), start, jac=True, rule="carries", noisy=True, maxiter=9, groups={"b": {"decay": 0.1}}
-    )
+    found = adamas.minimize(lambda x: (0.0, x), start, jac=True, rule="carries", noisy=True, maxiter=9, groups=groups)
     for name, p in oracle.items():
         assert cases.same_bits(found.x[name], p)
 

@@ -82,6 +82,7 @@ class Search:
         self.values: list[Array] = []
         self.evaluations, self.latest = 0, float("nan")
         self.compiled: Any = None
+        self.by_tensor = False  # whether each tensor has scalars of its own
         self.advance = self._stepper()
 
     def _fill(self) -> None:
@@ -142,10 +143,10 @@ class Search:
             return self._around(monitor(self.x.dtype.name))
         letters, group_of = self.optimizer._letters(), self.optimizer._plan.group_of
         rows = [{**letters[g], **state.shared, **own} for g, own in zip(group_of, state.own, strict=True)]
-        if len(letters) == 1 and not any(state.own):  # one for all
-            rows = rows[:1]
-        self.rows = len(rows)
-        self.compiled = Loop(self.optimizer.rule, state.codecs[0], state.tensors, rows, self.ints)
+        self.by_tensor = len(letters) > 1 or any(state.own)
+        self.compiled = Loop(
+            self.optimizer.rule, state.codecs[0], state.tensors, rows if self.by_tensor else rows[:1], self.ints
+        )
         return partial(self.compiled.advance, self.ints, self.floats)
 
     def _around(self, watch: Any) -> Callable[[Array, float, int], int]:
@@ -183,13 +184,12 @@ class Search:
         """At most ``count`` steps, for which values have room and learning rates are known."""
         k, groups = self.k, self.optimizer.param_groups
         values = np.full(count + 1, np.nan)
-        lrs = [group["lr"] for group in groups]
         table = np.empty((count + 1, len(groups)))
-        for j, lr in enumerate(lrs):
+        for j, lr in enumerate(group["lr"] for group in groups):
             table[:, j] = [lr(k + i + 1) for i in range(count + 1)] if callable(lr) else lr
         if not (table >= 0).all():
             raise ValueError(f"lr: the schedule gives {table.min()}; expected a number of at least 0")
-        if len(groups) > 1:
+        if self.by_tensor:
             table = np.ascontiguousarray(table[:, self.optimizer._plan.group_of])
         self.ints[INTS["base"]] = k
         self.ints[INTS["values"]], self.ints[INTS["rates"]] = values.ctypes.data, table.ctypes.data
