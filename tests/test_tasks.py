@@ -186,6 +186,12 @@ def test_one_s_own_task_is_found_in_the_current_folder(tmp_path):
     ("name", "message"),
     [
         ("nowhere_at_all:task", "there is no module 'nowhere_at_all' here"),
+        (":task", "expected module:attribute, as in mytask:task"),
+        ("json:", "expected module:attribute"),
+        (".json:task", "expected module:attribute"),
+        ("path/to/json.py:task", "expected module:attribute"),
+        ("json.py:task", "expected module:attribute"),
+        ("json.nowhere.task:task", "there is no module 'json.nowhere.task' here"),
         ("json:task", "json has no 'task'; make one with adamas.tasks.Task"),
         ("json:dumps", "json has a function, not a Task, as 'dumps'"),
         ("adamas.tasks.line_fit:tsk", "adamas.tasks.line_fit has no 'tsk'; it has task"),
@@ -194,6 +200,44 @@ def test_one_s_own_task_is_found_in_the_current_folder(tmp_path):
 def test_a_task_that_is_none_is_told(name, message):
     with pytest.raises(ValueError, match=message):
         tasks.get(name)
+
+
+def test_what_one_s_own_task_lacks_is_named(tmp_path, monkeypatch):
+    (tmp_path / "lacking.py").write_text("import nowhere_at_all")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(ValueError, match="lacking needs nowhere_at_all, which is not installed"):
+        tasks.get("lacking:task")
+
+
+@pytest.mark.parametrize(
+    ("changes", "length"),
+    [
+        ({}, (None, None, 1000)),
+        (dict(steps=5), (None, None, 5)),
+        (dict(data=dict), (10, 32, None)),
+        (dict(data=dict, epochs=5), (5, 32, None)),
+    ],
+)
+def test_a_task_has_the_length_of_its_kind(changes, length):
+    task = Task("bowl", "A bowl.", init=len, loss=len, evaluate=len, **changes)
+    assert (task.epochs, task.batch_size, task.steps) == length
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(epochs=3), "task bowl: epochs=3: a function, without data, has steps"),
+        (dict(batch_size=3), "batch_size=3: a function, without data, has steps"),
+        (dict(data=dict, steps=3), "steps=3: a task with data has epochs and batch_size"),
+        (dict(steps=0), "steps=0: expected a whole number of at least 1"),
+        (dict(data=dict, epochs=2.5), "epochs=2.5: expected a whole number"),
+        (dict(steps=True), "steps=True: expected a whole number"),
+    ],
+)
+def test_a_length_that_cannot_be_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Task("bowl", "A bowl.", init=len, loss=len, evaluate=len, **changes)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,10 @@ Params = dict[str, Array]
 Batch = Any
 
 
+#: How long a run is unless the task says otherwise: with data, and of a function.
+WITH_DATA, FUNCTION = {"epochs": 10, "batch_size": 32}, {"steps": 1000}
+
+
 def _no_facts() -> dict[str, str]:
     return {}
 
@@ -35,8 +39,8 @@ class Task:
     evaluate(params, examples): metric → value; "loss" is among them, and "accuracy" is a share of 1.
     data(): split → arrays with one entry an example, the same at every call; "train" is trained on, the others are
         evaluated. Without data the task is a function: batch and examples are None.
-    rule, lr, schedule, seed: what a run uses unless told otherwise. epochs, batch_size: the same, of a task with data;
-        steps: of a function.
+    rule, lr, schedule, seed: what a run uses unless told otherwise. epochs, batch_size: the same, of a task with data
+        (10 and 32 if left out); steps: of a function (1000). The others stay None.
     facts(): what a run should write down besides, such as the checksum of what it read.
     """
 
@@ -49,9 +53,9 @@ class Task:
     rule: str = "adam"
     lr: float = 1e-3
     schedule: str = "constant"
-    epochs: int = 10
-    batch_size: int = 32
-    steps: int = 1000
+    epochs: int | None = None
+    batch_size: int | None = None
+    steps: int | None = None
     seed: int = 0
     facts: Callable[[], Mapping[str, str]] = _no_facts
 
@@ -62,6 +66,16 @@ class Task:
         for name in ("init", "loss", "evaluate", "facts", *(["data"] if self.data is not None else [])):
             if not callable(getattr(self, name)):
                 raise TypeError(f"task {self.name}: {name}={getattr(self, name)!r}: expected a function")
+        own, other = (WITH_DATA, FUNCTION) if self.data else (FUNCTION, WITH_DATA)
+        for name in other:
+            if getattr(self, name) is not None:
+                what = "a task with data" if self.data else "a function, without data,"
+                raise ValueError(f"task {self.name}: {name}={getattr(self, name)!r}: {what} has {' and '.join(own)}")
+        for name, default in own.items():
+            value = default if getattr(self, name) is None else getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"task {self.name}: {name}={value!r}: expected a whole number of at least 1")
+            object.__setattr__(self, name, value)  # the one way into a frozen dataclass
 
 
 #: Task → the module that holds it, as ``task`` or in its table ``TASKS``; imported only when asked for.
@@ -96,14 +110,16 @@ def get(name: str) -> Task:
 def _own(name: str) -> Task:
     """A user's task, from a module in the current folder or wherever Python finds it, as ``python -m`` does."""
     module_name, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]) or module_name.endswith(".py"):
+        raise ValueError(f"task {name!r}: expected module:attribute, as in mytask:task for the task in mytask.py")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name not in (module_name, module_name.partition(".")[0]):
-            raise  # something that the module itself needs
+        if not f"{module_name}.".startswith(f"{error.name}."):
+            raise ValueError(f"task {name!r}: {module_name} needs {error.name}, which is not installed") from None
         raise ValueError(f"task {name!r}: there is no module {module_name!r} here ({here}) or installed") from None
     task = getattr(module, attribute, None)
     if not isinstance(task, Task):

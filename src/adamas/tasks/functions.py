@@ -126,12 +126,12 @@ FUNCTIONS: dict[str, Function] = {
         _booth, _booth_gradient, np.array([[1, 3]]), np.array([0.0, 0.0]), 0.05, 1000,
     ),
     "ackley": Function(
-        "A funnel full of small dents: where a run starts decides whether it gets caught in one.",
-        _ackley, _ackley_gradient, np.zeros((1, 2)), (-4.0, 4.0), 0.1, 1000,
+        "A funnel full of small dents: most starts are caught in one.",
+        _ackley, _ackley_gradient, np.zeros((1, 2)), (-5.0, 5.0), 0.1, 1000,
     ),
     "rastrigin": Function(
         "A bowl full of deep dents, one at each pair of whole numbers; most starts end in the wrong one.",
-        _rastrigin, _rastrigin_gradient, np.zeros((1, 2)), (-4.0, 4.0), 0.1, 1000,
+        _rastrigin, _rastrigin_gradient, np.zeros((1, 2)), (-5.12, 5.12), 0.1, 1000,
     ),
     "noisy-quadratic": Function(
         "A bowl of which only noisy slopes are known: a step of fixed length never comes to rest at the bottom.",
