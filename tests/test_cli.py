@@ -75,7 +75,7 @@ def test_metrics_are_sane(finished):
     assert steps[0]["lr"] == pytest.approx(2e-3, rel=1e-3)
     assert steps[-1]["lr"] < 1e-4
     looks = [(line["step"], line["diagnostics"]) for line in steps if "diagnostics" in line]
-    assert [step for step, _ in looks] == list(range(1, 881, 50))
+    assert [step for step, _ in looks] == list(range(1, 881, 100))
     assert looks[0][1]["tensors"]["b1"]["update_ratio"] is None  # from zero, no ratio is a number
     assert all(0 < t["update_ratio"] < 10 for _, look in looks[1:] for t in look["tensors"].values())
     assert all(t["signal_to_noise"] == pytest.approx(1) for t in looks[0][1]["tensors"].values())
@@ -298,6 +298,7 @@ def test_tasks_lists_every_task():
     assert result.exit_code == 0
     for name in tasks.REGISTRY:
         assert any(line.split()[:1] == [name] for line in result.output.splitlines())
+    assert result.output.count("a function") == 8
 
 
 def test_find_lr_proposes_and_draws(tmp_path):
@@ -323,9 +324,24 @@ def test_options_from_a_file_give_way_to_the_command_line(tmp_path):
     assert found == dict(task="booth", rule="amsgrad", lr=0.25, steps=5, seed=2)
 
 
+def test_the_folder_and_threads_may_stand_in_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.toml").write_text('task = "booth"\nsteps = 5\nout = "here"\nthreads = 1\n')
+    try:
+        result = adamas_cli("run", "--config", "run.toml")
+        assert adamas.get_num_threads() == 1
+    finally:
+        adamas.set_num_threads(None)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "here" / "report.html").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('task = "booth"\nweight-decay = 0.1\nweight_decay = 0.2', "weight_decay is given twice, with - and with _"),
+        ('task = "booth"\nthreads = 0', "n=0: expected an integer of at least 1"),
+        ("zzz = 1", "unknown option 'zzz'; there are task, rule, "),
         ('tasc = "booth"', "unknown option 'tasc'; did you mean 'task'?"),
         ('task = "booth"\nlr = "fast"', "lr = 'fast': expected float"),
         ('task = "booth"\nsteps = 2.5', "steps = 2.5: expected int"),
@@ -340,6 +356,28 @@ def test_a_file_with_mistakes_is_refused(tmp_path, text, message):
     result = adamas_cli("run", "--config", file)
     assert result.exit_code == 2
     assert message in result.output
+
+
+def test_metrics_that_end_before_the_checkpoint_are_damaged_and_left_as_they_are(tmp_path):
+    out = tmp_path / "run"
+    assert adamas_cli("run", "booth", "--steps", 20, "--out", out).exit_code == 0
+    (out / "metrics.jsonl").write_bytes((out / "metrics.jsonl").read_bytes()[:100])
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    result = adamas_cli("run", "--resume", out, "--steps", 30)
+    assert result.exit_code == 1
+    assert "metrics.jsonl is damaged: it ends before the checkpoint does" in result.output
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_a_run_does_not_go_on_with_other_data(tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    assert adamas_cli("run", "line-fit", "--epochs", 3, "--out", out).exit_code == 0
+    task = tasks.get("line-fit")
+    fewer = {"train": tuple(a[:10] for a in task.data()["train"])}
+    monkeypatch.setattr(tasks, "get", lambda name: dataclasses.replace(task, data=lambda: fewer))
+    result = adamas_cli("run", "--resume", out, "--epochs", 5)
+    assert result.exit_code == 1
+    assert "line-fit has 10 examples, and had 15 when the run was left" in result.output
 
 
 # -------------------------------------------------------------------------- rules, kernel, doctor

@@ -239,7 +239,7 @@ def test_it_looks_at_the_first_step_and_every_third_from_there() -> None:
 def test_without_a_look_the_error_says_what_to_do() -> None:
     opt = adamas.Adam(np.ones(3))
     opt.step(np.ones(3))
-    with pytest.raises(RuntimeError, match="make the optimizer with diagnostics_every=50"):
+    with pytest.raises(RuntimeError, match="make the optimizer with diagnostics_every=100"):
         opt.diagnostics()
     with pytest.raises(RuntimeError, match="call step first"):
         adamas.Adam(np.ones(3), diagnostics_every=10).diagnostics()

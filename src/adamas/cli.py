@@ -74,23 +74,26 @@ def run(
     """Train a task and write a report, plots and metrics. The task chooses what is not given."""
     given = dict(
         task=task, rule=rule, lr=lr, schedule=schedule, epochs=epochs, batch_size=batch_size, steps=steps, seed=seed,
-        state=state, weight_decay=weight_decay,
+        state=state, weight_decay=weight_decay, threads=threads, out=out,
     )  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     try:
         from adamas import run_folder, runner, set_num_threads
 
-        set_num_threads(threads)
         if resume is not None:
-            _resume(resume, out, config, given)
+            set_num_threads(given.pop("threads", None))
+            _resume(resume, config, given)
             return
-        options = runner.choose(**_asked(config, given))
+        asked = _asked(config, given)
+        set_num_threads(asked.pop("threads", None))
+        folder = asked.pop("out", None)
+        options = runner.choose(**asked)
         job = runner.Job(options)
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is missing; pip install 'adamas[run]' brings what `run` needs", 1)
     except (OSError, TypeError, ValueError) as error:
         _fail(error, 2)
-    out = out or runner.default_folder(options)
+    out = Path(folder) if folder else runner.default_folder(options)
     try:
         with run_folder.appearing(out) as folder:
             outcome = _train(job, folder)
@@ -109,12 +112,12 @@ def _asked(config: Path | None, given: dict[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def _resume(folder: Path, out: Path | None, config: Path | None, given: dict[str, Any]) -> None:
+def _resume(folder: Path, config: Path | None, given: dict[str, Any]) -> None:
     """Go on with a run; whatever fails, its folder stays."""
     from adamas import run_folder, runner
 
     other = [name for name in given if name not in ("epochs", "steps")]
-    other += ["out"] * (out is not None) + ["config"] * (config is not None)
+    other += ["config"] * (config is not None)
     if other:
         _fail(f"--resume goes on as the run was begun; leave {', '.join(other)} out (epochs or steps may grow)", 2)
     try:
@@ -144,11 +147,12 @@ def tasks() -> None:
 
     from adamas.tasks import REGISTRY, get
 
-    table = Table("task", "what it is", "rule", "lr", "schedule", "length", box=None, pad_edge=False)
+    table = Table("task", "what it is", "trained on", "rule", "lr", "schedule", "length", box=None, pad_edge=False)
     for name in REGISTRY:
         task = get(name)
+        examples = f"{len(task.data()['train'][0])} examples" if task.data else "a function"
         length = f"{task.epochs} epochs" if task.data else f"{task.steps} steps"
-        table.add_row(name, task.doc, task.rule, f"{task.lr:g}", task.schedule, length)
+        table.add_row(name, task.doc, examples, task.rule, f"{task.lr:g}", task.schedule, length)
     _console().print(table)
     typer.echo("\nYour own: adamas run module:attribute, where the attribute is an adamas.tasks.Task.")
 

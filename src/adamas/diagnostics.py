@@ -122,7 +122,7 @@ class Observer:
     def read(self, names: Sequence[str]) -> Diagnostics:
         """What was seen last; raises RuntimeError if nothing was."""
         if self.every is None:
-            raise RuntimeError("diagnostics are off: make the optimizer with diagnostics_every=50, say")
+            raise RuntimeError("diagnostics are off: make the optimizer with diagnostics_every=100, say")
         if self.latest is None:
             raise RuntimeError("no diagnostics yet: they are gathered at a step; call step first")
         step, clip_rate, seen = self.latest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import json
 import math
 import shlex
@@ -36,7 +35,7 @@ SCHEDULES: dict[str, Callable[[float, int], schedules.Schedule]] = {
 #: Steps and evaluations of a run that are written down, about.
 POINTS = 300
 #: Diagnostics are gathered this often at most, so that they cost less than a fiftieth of a step.
-DIAGNOSED = 50
+DIAGNOSED = 100
 #: Seconds between two checkpoints, at least.
 SAVED = 5.0
 
@@ -74,8 +73,8 @@ class Options:
 
 
 #: What each option is in a file.
-KINDS = {"task": str, "rule": str, "schedule": str, "state": str, "lr": float, "weight_decay": float}
-KINDS |= dict.fromkeys(("seed", "epochs", "batch_size", "steps"), int)
+KINDS: dict[str, type] = {"task": str, "rule": str, "schedule": str, "state": str, "lr": float, "weight_decay": float}
+KINDS |= dict.fromkeys(("seed", "epochs", "batch_size", "steps", "threads"), int) | {"out": str}
 
 
 def choose(task: str, rule: str | None = None, **given: Any) -> Options:
@@ -100,14 +99,13 @@ def read(path: Path) -> dict[str, Any]:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no TOML: {error}") from None
-    options = {}
+    options: dict[str, Any] = {}
     for key, value in found.items():
         name = key.replace("-", "_")
         if name not in KINDS:
-            close = difflib.get_close_matches(name, KINDS, n=1)
-            raise ValueError(
-                f"{path}: unknown option {key!r}; {f'did you mean {close[0]!r}?' if close else list(KINDS)}"
-            )
+            raise ValueError(f"{path}: unknown option {key!r}{nearest(name, list(KINDS))}")
+        if name in options:
+            raise ValueError(f"{path}: {name} is given twice, with - and with _; leave one out")
         fits = isinstance(value, (int, float) if KINDS[name] is float else KINDS[name])
         if not fits or isinstance(value, bool):
             raise ValueError(f"{path}: {key} = {value!r}: expected {KINDS[name].__name__}")
@@ -320,6 +318,8 @@ class Job:
             more = {name: value for name, value in longer.items() if value is not None}
             job = cls(choose(**{**facts["options"], **more}) if more else options)
             job._restore(facts, arrays)
+            if (folder / "metrics.jsonl").stat().st_size < job.written:
+                raise ValueError(f"{folder / 'metrics.jsonl'} is damaged: it ends before the checkpoint does")
         except (KeyError, TypeError) as error:
             raise ValueError(f"{folder / run_folder.CHECKPOINT} is damaged: {error!r}") from None
         if job.optimizer.t >= job.steps:
@@ -339,6 +339,11 @@ class Job:
         for name, p in self.params.items():
             p[...] = arrays[f"param/{name}"]
         self.permutation = arrays["permutation"]
+        if self.permutation.size not in (0, self.examples):
+            raise ValueError(
+                f"{self.task.name} has {self.examples} examples, and had {self.permutation.size} when the run was left; "
+                "bring its data back, or start anew"
+            )
         self.order.bit_generator.state, self.noise.bit_generator.state = facts["order"], facts["noise"]
         self.seconds, self.written = float(facts["seconds"]), int(facts["written"])
         self.resumed = [*facts["resumed"], self.optimizer.t]
