@@ -298,7 +298,9 @@ def test_tasks_lists_every_task():
     assert result.exit_code == 0
     for name in tasks.REGISTRY:
         assert any(line.split()[:1] == [name] for line in result.output.splitlines())
-    assert result.output.count("a function") == 8
+    assert result.output.count("a function,") == 8
+    assert "1347" in result.output
+    assert all(len(line) <= 80 for line in result.output.splitlines())
 
 
 def test_find_lr_proposes_and_draws(tmp_path):
@@ -340,7 +342,7 @@ def test_the_folder_and_threads_may_stand_in_a_file(tmp_path, monkeypatch):
     ("text", "message"),
     [
         ('task = "booth"\nweight-decay = 0.1\nweight_decay = 0.2', "weight_decay is given twice, with - and with _"),
-        ('task = "booth"\nthreads = 0', "n=0: expected an integer of at least 1"),
+        ('task = "booth"\nthreads = 0', "threads=0: expected at least 1"),
         ("zzz = 1", "unknown option 'zzz'; there are task, rule, "),
         ('tasc = "booth"', "unknown option 'tasc'; did you mean 'task'?"),
         ('task = "booth"\nlr = "fast"', "lr = 'fast': expected float"),

@@ -72,7 +72,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="New folder for the results [runs/TASK-RULE-TIME].")] = None,
 ) -> None:
     """Train a task and write a report, plots and metrics. The task chooses what is not given."""
-    given = dict(
+    given: dict[str, Any] = dict(
         task=task, rule=rule, lr=lr, schedule=schedule, epochs=epochs, batch_size=batch_size, steps=steps, seed=seed,
         state=state, weight_decay=weight_decay, threads=threads, out=out,
     )  # fmt: skip
@@ -86,14 +86,14 @@ def run(
             return
         asked = _asked(config, given)
         set_num_threads(asked.pop("threads", None))
-        folder = asked.pop("out", None)
+        out = asked.pop("out", None)
         options = runner.choose(**asked)
         job = runner.Job(options)
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is missing; pip install 'adamas[run]' brings what `run` needs", 1)
     except (OSError, TypeError, ValueError) as error:
         _fail(error, 2)
-    out = Path(folder) if folder else runner.default_folder(options)
+    out = Path(out) if out else runner.default_folder(options)
     try:
         with run_folder.appearing(out) as folder:
             outcome = _train(job, folder)
@@ -109,6 +109,8 @@ def _asked(config: Path | None, given: dict[str, Any]) -> dict[str, Any]:
     asked = {**(runner.read(config) if config else {}), **given}
     if "task" not in asked:
         raise ValueError("which task? `adamas tasks` lists them")
+    if asked.get("threads", 1) < 1:
+        raise ValueError(f"threads={asked['threads']}: expected at least 1")
     return asked
 
 
@@ -147,14 +149,19 @@ def tasks() -> None:
 
     from adamas.tasks import REGISTRY, get
 
-    table = Table("task", "what it is", "trained on", "rule", "lr", "schedule", "length", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("task", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("trained on", max_width=14)
+    for heading in ("rule", "lr", "schedule"):
+        table.add_column(heading, no_wrap=True)
     for name in REGISTRY:
         task = get(name)
-        examples = f"{len(task.data()['train'][0])} examples" if task.data else "a function"
-        length = f"{task.epochs} epochs" if task.data else f"{task.steps} steps"
-        table.add_row(name, task.doc, examples, task.rule, f"{task.lr:g}", task.schedule, length)
+        examples = f"{len(task.data()['train'][0])} examples" if task.data else ""
+        trained = f"{examples}, {task.epochs} epochs" if examples else f"a function, {task.steps} steps"
+        table.add_row(name, task.doc, trained, task.rule, f"{task.lr:g}", task.schedule)
     _console().print(table)
-    typer.echo("\nYour own: adamas run module:attribute, where the attribute is an adamas.tasks.Task.")
+    typer.echo("\nYour own: adamas run module:attribute, where that is an adamas.tasks.Task.")
 
 
 @app.command("find-lr")

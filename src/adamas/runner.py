@@ -341,8 +341,8 @@ class Job:
         self.permutation = arrays["permutation"]
         if self.permutation.size not in (0, self.examples):
             raise ValueError(
-                f"{self.task.name} has {self.examples} examples, and had {self.permutation.size} when the run was left; "
-                "bring its data back, or start anew"
+                f"{self.task.name} has {self.examples} examples, and had {self.permutation.size} when the run was "
+                "left; bring its data back, or start anew"
             )
         self.order.bit_generator.state, self.noise.bit_generator.state = facts["order"], facts["noise"]
         self.seconds, self.written = float(facts["seconds"]), int(facts["written"])
