@@ -36,7 +36,7 @@ def browser():
 
 
 def of_data(folder):
-    assert adamas_cli("run", "digits-mlp", "--epochs", 3, "--out", folder).exit_code == 0
+    assert adamas_cli("run", "digits-mlp", "--epochs", 12, "--out", folder).exit_code == 0
 
 
 def of_a_function(folder):
