@@ -4,11 +4,13 @@ import ast
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
 
 import adamas
@@ -17,6 +19,13 @@ from adamas.backends.reference import Reference
 from adamas.cli import app
 
 COMMAND = [sys.executable, "-m", "adamas.cli"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread_for_products():
+    """As in every run; several of them on busy cores take thirty times as long."""
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 def adamas_cli(*words, **kwargs):
@@ -154,6 +163,35 @@ def test_a_loss_that_is_no_number_ends_the_run_in_words(tmp_path):
     assert end["status"].startswith("stopped at step")
     assert end["step"] < 44
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_however_often_ctrl_c_is_pressed_the_run_is_kept(tmp_path):
+    def press(line):
+        if line["step"] >= 30:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with run_folder.appearing(tmp_path / "run") as folder:
+        outcome = job(epochs=100).run(folder, press)
+    assert outcome.status.startswith("interrupted after step 3")
+    assert [line["kind"] for line in metrics(tmp_path / "run")[-3:]] == ["step", "epoch", "end"]  # a press in each
+    assert {"report.html", "checkpoint.npz"} < {p.name for p in (tmp_path / "run").iterdir()}
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_step(tmp_path):
+    made = job(epochs=100)
+    loss, calls = made.task.loss, []
+
+    def slow(params, batch, rng):
+        calls.append(None)
+        if len(calls) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            pytest.fail("the step was not left")
+        return loss(params, batch, rng)
+
+    made.task = dataclasses.replace(made.task, loss=slow)
+    assert made.run(tmp_path).status == "interrupted after step 4 of 2200"
+    assert (tmp_path / "report.html").exists()
 
 
 def test_an_interrupted_run_keeps_what_it_has(tmp_path):

@@ -197,7 +197,14 @@ class Job:
 
     def run(self, folder: Path, watch: Callable[[Line], None] = lambda line: None) -> Outcome:
         """Train, and write everything into the folder; ``watch`` is shown every line of the metrics."""
-        (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n", encoding="utf-8")
+        with _ctrl_c() as pressed:
+            (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n", encoding="utf-8")
+            status = self._log(folder, watch, pressed)
+            report.write(folder)
+        return Outcome(self.latest, status)
+
+    def _log(self, folder: Path, watch: Callable[[Line], None], pressed: Callable[[], bool]) -> str:
+        """Train, with the metrics and checkpoints written into the folder; returns how it ended."""
         with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
 
             def log(line: Line) -> None:
@@ -211,12 +218,11 @@ class Job:
             self.began = self.saved = time.perf_counter()
             # One thread for NumPy's own products, so that they round alike on any number of CPUs; an overflow is told
             # in words.
-            with threadpool_limits(1, "blas"), np.errstate(all="ignore"), _ctrl_c() as pressed:
+            with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
                 status = self._train(log, save, pressed)
             seconds = round(self.seconds + time.perf_counter() - self.began, 3)
             log({"kind": "end", "step": self.optimizer.t, "seconds": seconds, "status": status})
-        report.write(folder)
-        return Outcome(self.latest, status)
+        return status
 
     def _train(
         self,
@@ -357,14 +363,20 @@ class Job:
 @contextlib.contextmanager
 def _ctrl_c() -> Iterator[Callable[[], bool]]:
     """Whether Ctrl-C was pressed: a step is finished first, so that the run can go on exactly there. A second one
-    does not wait.
+    does not wait for the step; none stops the writing of what there is, with which the run would be lost.
     """
     presses: list[int] = []
+    heard = False
 
     def press(number: int, frame: Any) -> None:
         presses.append(number)
-        if len(presses) > 1:
+        if len(presses) == 2 and not heard:
             raise KeyboardInterrupt
+
+    def pressed() -> bool:
+        nonlocal heard
+        heard = bool(presses)
+        return heard
 
     try:
         before = signal.signal(signal.SIGINT, press)
@@ -372,7 +384,7 @@ def _ctrl_c() -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     try:
-        yield lambda: bool(presses)
+        yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
 
