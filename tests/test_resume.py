@@ -155,6 +155,30 @@ def test_a_damaged_checkpoint_is_told_and_not_run(tmp_path, damage):
     assert (out / "report.html").exists()
 
 
+def test_a_killed_run_that_cannot_go_on_stays_as_it_was(tmp_path):
+    out = tmp_path / "run"
+    assert adamas_cli("run", "booth", "--steps", 20, "--out", out).exit_code == 0
+    partial = run_folder.partial(out)
+    out.rename(partial)  # as a kill leaves it
+    out.mkdir()  # given for the results, and still empty
+    (partial / "checkpoint.npz").write_bytes(b"")
+    result = adamas_cli("run", "--resume", out, "--steps", 30)
+    assert result.exit_code == 1
+    assert "is damaged" in result.output
+    assert partial.exists()
+    assert list(out.iterdir()) == []
+
+
+def test_a_killed_run_in_an_empty_folder_goes_on(tmp_path):
+    out = tmp_path / "run"
+    assert adamas_cli("run", "booth", "--steps", 20, "--out", out).exit_code == 0
+    out.rename(run_folder.partial(out))
+    out.mkdir()
+    assert adamas_cli("run", "--resume", out, "--steps", 30).exit_code == 0
+    assert metrics(out)[-1]["step"] == 30
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
 def test_there_must_be_a_run(tmp_path):
     result = adamas_cli("run", "--resume", tmp_path / "none")
     assert result.exit_code == 1

@@ -70,7 +70,7 @@ def reopened(out: Path) -> Iterator[Path]:
     folder = partial(out)
     if not out.exists() and not folder.exists():
         raise FileNotFoundError(f"{out}: there is no run to resume")
-    here = out if out.exists() else folder
+    here = folder if folder.exists() else out
     if not (here / CHECKPOINT).exists():
         raise FileNotFoundError(
             f"{here} holds no {CHECKPOINT}: it is no run, or was ended before its first; start anew"
@@ -79,11 +79,16 @@ def reopened(out: Path) -> Iterator[Path]:
         raise FileExistsError(f"{here}: process {process} is running it")
     if here == out:
         out.rename(folder)
+    ended = False
     try:
         with _owned(folder):
             yield folder
+        ended = True
     finally:
-        folder.rename(out)
+        if ended or here == out:  # a killed run that cannot go on stays what it was
+            if out.exists():
+                out.rmdir()  # the empty folder that was given for the results
+            folder.rename(out)
 
 
 @contextlib.contextmanager
