@@ -15,7 +15,7 @@ from common import Quartiles, interleave, normal, parse, parser, report
 
 import adamas
 
-EVERY = 50  # steps to a look, as the docs advise
+EVERY = 100  # steps to a look, as the docs advise
 Shapes = list[tuple[int, ...]]
 
 
