@@ -43,38 +43,23 @@ FLOATS = {
     )
 }
 
-_VIEWS = """
-@intrinsic
-def int_pointer(typingctx, address):
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], I64.as_pointer())
+_VIEWS = '''
+def pointer(memory, register):
+    """at(address): the address as a pointer to numbers of that type."""
 
-    return types.CPointer(types.int64)(types.int64), codegen
+    @intrinsic
+    def at(typingctx, address):
+        def codegen(context, builder, signature, args):
+            return builder.inttoptr(args[0], memory.as_pointer())
 
+        return types.CPointer(register)(types.int64), codegen
 
-@intrinsic
-def float_pointer(typingctx, address):
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], DOUBLE.as_pointer())
-
-    return types.CPointer(types.float64)(types.int64), codegen
+    return at
 
 
-@intrinsic
-def real_pointer(typingctx, address):
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], {memory}.as_pointer())
-
-    return types.CPointer(types.{real})(types.int64), codegen
-
-
-@intrinsic
-def bits_pointer(typingctx, address):
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], {word}.as_pointer())
-
-    return types.CPointer(types.{bits})(types.int64), codegen
-"""
+int_pointer, float_pointer = pointer(I64, types.int64), pointer(DOUBLE, types.float64)
+real_pointer, bits_pointer = pointer({memory}, types.{real}), pointer({word}, types.{bits})
+'''
 
 # Everything here reads and writes through the addresses in ``ints``; x, best, … are arrays of n real numbers.
 _OBSERVE = '''
