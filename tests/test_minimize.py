@@ -484,6 +484,38 @@ def test_differences_are_scipy_s(jac):
     np.testing.assert_allclose(found.x, [0.5, 0.25], atol=1e-5)
 
 
+def _read_only(g):
+    g = g.copy()
+    g.flags.writeable = False
+    return g
+
+
+def _unaligned(g):
+    return np.frombuffer(b"x" + g.tobytes(), np.uint8)[1:].view(g.dtype).reshape(g.shape)
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3)])
+@pytest.mark.parametrize(
+    "made",
+    [
+        _read_only,
+        _unaligned,
+        lambda g: np.repeat(g, 2, axis=-1)[..., ::2],
+        lambda g: g.astype(">f8"),
+        lambda g: g.astype(np.float32),
+        lambda g: g.tolist(),
+        np.asfortranarray,
+        lambda g: g.view(np.ma.MaskedArray),
+    ],
+    ids=["read-only", "unaligned", "strided", "big-endian", "float32", "list", "fortran", "subclass"],
+)
+def test_a_gradient_may_be_any_array_of_numbers(shape, made):
+    start = np.linspace(-1, 2, 6).reshape(shape)
+    plain = adamas.minimize(lambda x: (0.0, np.sign(x)), start, jac=True, noisy=True, maxiter=10)
+    other = adamas.minimize(lambda x: (0.0, made(np.sign(x))), start, jac=True, noisy=True, maxiter=10)
+    np.testing.assert_array_equal(plain.x, other.x)
+
+
 def test_jac_and_args_and_values_of_size_one():
     found = adamas.minimize(
         lambda x, a, b: np.array([a * np.sum((x - b) ** 2)]), [1.0, 2.0], (3.0, 0.5), lr=0.05,

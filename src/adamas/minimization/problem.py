@@ -294,9 +294,8 @@ class Objective:
         """The gradient as a vector of the variables' dtype; raises ValueError or TypeError if it has another form."""
         known = self.variables
         if type(g) is np.ndarray and known.bare and g.dtype is known.dtype and g.shape == known.shapes[0]:
-            if g.ndim == 1:
-                return g if g.flags.c_contiguous else g.copy()
-            return g.ravel()
+            flat = g if g.ndim == 1 else g.ravel()
+            return flat if flat.flags.carray else flat.copy()  # compiled code takes no read-only or unaligned array
         if known.bare and np.size(g) == known.start.size:
             g = np.reshape(np.asarray(g), known.shapes[0])  # SciPy's functions take (1, n) too
         return known.vector(g, "jac: the gradient")
