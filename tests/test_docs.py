@@ -1,5 +1,6 @@
 """The how-tos run as they stand: all Python blocks of a page, one after the other, in one namespace."""
 
+import doctest
 import json
 import re
 import subprocess
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from adamas import runner, tasks
+import adamas
+from adamas import minimization, runner, tasks
+from adamas.minimization import lr_range
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -23,6 +26,13 @@ def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
     for block in blocks:
         line = text[: block.start()].count("\n") + 1
         exec(compile("\n" * line + block[1], str(DOCS / page), "exec"), space)  # a traceback names the page's line
+
+
+@pytest.mark.parametrize("module", [adamas, minimization, lr_range], ids=lambda module: module.__name__)
+def test_examples_of_docstrings_hold(module):
+    done = doctest.testmod(module)
+    assert done.attempted > 2
+    assert done.failed == 0
 
 
 def test_one_s_own_task_runs_as_the_page_says(tmp_path):

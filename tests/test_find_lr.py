@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
-from test_minimize import GRADES, HOURS, beale, booth, himmelblau, line, rosenbrock
+from test_minimize import GRADES, HOURS, beale, booth, bowl, himmelblau, line, rosenbrock
 
 import adamas
 
@@ -67,6 +67,7 @@ def test_the_plot_shows_sweeps_and_proposal():
         (dict(steps=5), "expected at least 10"),
         (dict(jac=lambda x: -rosen_der(x)), "does not fall at any learning rate from 1e-06 to 10"),
         (dict(rule="adm"), "did you mean 'adam'"),
+        (dict(jac=lambda x: x * np.nan), "sweep 1 of 1 ended at once: After 0 steps the gradient is not finite"),
         (dict(x0=[np.nan]), "x0: element 0 is nan"),
     ],
 )
@@ -74,3 +75,8 @@ def test_bad_input(changes, message):
     kwargs = dict(x0=[-1.2, 1.0], jac=rosen_der) | changes
     with pytest.raises(ValueError, match=message):
         adamas.find_lr(rosen, kwargs.pop("x0"), **kwargs)
+
+
+def test_data_that_can_be_read_once_is_told():
+    with pytest.raises(ValueError, match="sweep 2 of 3 ended at once: .* data gave no more batches"):
+        adamas.find_lr(lambda x, batch: bowl(x), [1.0], jac=True, data=(i for i in range(200)))

@@ -128,6 +128,8 @@ def find_lr(
             fun, x0, args, jac=jac, bounds=bounds, data=data, batch_size=batch_size, seed=seed + i, rule=rule,
             lr=lambda k: float(lrs[min(k, steps) - 1]), maxiter=steps, noisy=True, history=True, **options,
         )  # fmt: skip
+        if found.nit < _FIRST:
+            raise ValueError(f"sweep {i + 1} of {sweeps} ended at once: {found.message}")
         values[i, : len(found.history)] = found.history
     smoothed = np.array([_smooth(line) for line in values])
     return _proposal(lrs, values, smoothed)
