@@ -314,12 +314,10 @@ def test_a_time_limit_ends_a_slow_run():
         time.sleep(0.01)
         return bowl(x)
 
-    begin = time.perf_counter()
     found = adamas.minimize(slow, [1.0], jac=True, time_limit=0.2, gtol=0)
-    assert time.perf_counter() - begin < 5
     assert (found.status, found.success) == (2, False)
     assert "time limit of 0.2 s" in found.message
-    assert 0 < found.nit < 1000
+    assert 0 < found.nit <= 40  # of a hundredth of a second each
     assert found.fun < 0.5
 
 

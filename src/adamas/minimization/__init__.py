@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAXITER = 10_000
 #: Epochs of a run over mini-batches, unless told otherwise.
 EPOCHS = 10
+#: Steps of a run that only its data or a test ends.
+ENDLESS = 2**62
 #: The options of the optimizer that a minimisation passes on, besides the rule's own.
 PASSED = ("state", "groups", "max_grad_norm")
 
@@ -160,8 +162,7 @@ def minimize(
     if lr is not None:
         options["lr"] = lr
     search = Search(objective, box, batches, stop, rule, options)
-    with ExitStack() as stack:
-        watch = stack.enter_context(_bar(search)) if progress else None
+    with _bar(search) if progress else nullcontext() as watch:
         reason = search.run(_wrapped(callback, variables), watch)
     return result_of(search, reason)
 
@@ -224,7 +225,7 @@ def _stop(batches: Any, **given: Any) -> Stop:
         most = min(most, MAXITER) if given["maxiter"] is None else most
     elif given["epochs"] is not None and batches.length is not None:
         most = min(most, given["epochs"] * batches.length)
-    return Stop(**{**given, "maxiter": int(min(most, 2**62)), "patience": int(given["patience"])})
+    return Stop(**{**given, "maxiter": int(min(most, ENDLESS)), "patience": int(given["patience"])})
 
 
 def _wrapped(callback: Callable[..., Any] | None, variables: Any) -> Any:
@@ -257,21 +258,15 @@ def _wrapped(callback: Callable[..., Any] | None, variables: Any) -> Any:
 # ---------------------------------------------------------------------------------- progress
 
 
-def _bar(search: Search) -> Any:
-    """A progress bar: a context whose value is told (steps, value)."""
-    import contextlib
-
+@contextmanager
+def _bar(search: Search) -> Iterator[Callable[[int, float], None]]:
+    """A progress bar, which is told the steps made and the latest value."""
     try:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     except ModuleNotFoundError:
         raise ModuleNotFoundError("progress=True needs rich; pip install rich", name="rich") from None
-
-    @contextlib.contextmanager
-    def shown() -> Any:
-        columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("value {task.fields[value]}"), TimeRemainingColumn())
-        with Progress(*columns) as progress:
-            total = search.stop.maxiter if search.stop.maxiter < 2**62 else None
-            bar = progress.add_task("", total=total, value="–")
-            yield lambda k, value: progress.update(bar, completed=k, value=f"{value:.6g}")
-
-    return shown()
+    columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("value {task.fields[value]}"), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        total = search.stop.maxiter if search.stop.maxiter < ENDLESS else None
+        bar = progress.add_task("", total=total, value="–")
+        yield lambda k, value: progress.update(bar, completed=k, value=f"{value:.6g}")
