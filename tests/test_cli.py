@@ -304,6 +304,18 @@ def test_a_function_is_run_for_steps(tmp_path):
     assert (config["axis"], config["splits"], config["examples"]) == ("step", ["function"], {})
 
 
+def test_gradients_are_clipped_if_asked_for(tmp_path):
+    out = tmp_path / "run"
+    assert adamas_cli("run", "booth", "--steps", 300, "--max-grad-norm", 1.0, "--out", out).exit_code == 0
+    rates = [line["diagnostics"]["clip_rate"] for line in metrics(out) if "diagnostics" in line]
+    assert rates[0] == 1  # the slopes are steep where it begins
+    assert 0 < rates[-1] < 1
+    assert (out / "clip-rate.png").exists()
+    result = adamas_cli("run", "booth", "--max-grad-norm", 0)
+    assert result.exit_code == 2
+    assert "max_grad_norm=0.0: expected a positive number" in result.output
+
+
 def test_the_text_s_checksum_is_in_the_run(tmp_path):
     assert adamas_cli("run", "logreg-topics", "--epochs", 1, "--out", tmp_path / "run").exit_code == 0
     config = json.loads((tmp_path / "run" / "config.json").read_text())

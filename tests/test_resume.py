@@ -70,10 +70,10 @@ def test_after_ctrl_c_in_the_middle_of_an_epoch(tmp_path, rule):
 
 
 def test_a_function_with_noise_goes_on_too(tmp_path):
-    expected = whole(tmp_path, "noisy-quadratic", "--steps", 500)
+    expected = whole(tmp_path, "noisy-quadratic", "--steps", 500, "--max-grad-norm", 10)
     out = tmp_path / "broken"
     for step in (101, 303):
-        options = runner.choose("noisy-quadratic", steps=500)
+        options = runner.choose("noisy-quadratic", steps=500, max_grad_norm=10.0)
         with run_folder.appearing(out) if step == 101 else run_folder.reopened(out) as folder:
             job = runner.Job(options) if step == 101 else runner.Job.resume(folder)
             if step == 303:

@@ -66,6 +66,7 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Of starting values, order of examples and dropout.")] = None,
     state: Annotated[str | None, typer.Option(help="How the optimizer's state is kept, such as float32.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="As the rule says; see `adamas rules RULE`.")] = None,
+    max_grad_norm: Annotated[float | None, typer.Option(help="Scale gradients of a larger global norm down.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options; the command line wins.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, as it was left.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of a step.")] = None,
@@ -74,7 +75,7 @@ def run(
     """Train a task and write a report, plots and metrics. The task chooses what is not given."""
     given: dict[str, Any] = dict(
         task=task, rule=rule, lr=lr, schedule=schedule, epochs=epochs, batch_size=batch_size, steps=steps, seed=seed,
-        state=state, weight_decay=weight_decay, threads=threads, out=out,
+        state=state, weight_decay=weight_decay, max_grad_norm=max_grad_norm, threads=threads, out=out,
     )  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     try:

@@ -47,7 +47,7 @@ Line = Mapping[str, Any]
 class Options:
     """What to run. A task with data has epochs and a batch size, a function has steps; the others are None.
 
-    None also leaves ``state`` and ``weight_decay`` to the rule.
+    None also leaves ``state`` and ``weight_decay`` to the rule, and clips no gradients.
     """
 
     task: str
@@ -60,6 +60,7 @@ class Options:
     steps: int | None = None
     state: str | None = None
     weight_decay: float | None = None
+    max_grad_norm: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "steps"):
@@ -73,7 +74,8 @@ class Options:
 
 
 #: What each option is in a file.
-KINDS: dict[str, type] = {"task": str, "rule": str, "schedule": str, "state": str, "lr": float, "weight_decay": float}
+KINDS: dict[str, type] = dict.fromkeys(("task", "rule", "schedule", "state"), str)
+KINDS |= dict.fromkeys(("lr", "weight_decay", "max_grad_norm"), float)
 KINDS |= dict.fromkeys(("seed", "epochs", "batch_size", "steps", "threads"), int) | {"out": str}
 
 
@@ -159,7 +161,12 @@ class Job:
         decay = {} if o.weight_decay is None else {"weight_decay": o.weight_decay}
         self.diagnosed = max(DIAGNOSED, self.steps // POINTS)
         self.optimizer = optimizer_class(self.rule.name)(
-            self.params, lr=self.lr, state=o.state, diagnostics_every=self.diagnosed, **decay
+            self.params,
+            lr=self.lr,
+            state=o.state,
+            max_grad_norm=o.max_grad_norm,
+            diagnostics_every=self.diagnosed,
+            **decay,
         )
         self.permutation = np.zeros(0, np.int64)
         self.latest: dict[str, dict[str, float | None]] = {}
@@ -304,6 +311,7 @@ class Job:
         facts = {
             "options": dataclasses.asdict(self.options),
             "optimizer": state,
+            "clipped": [self.optimizer._observer.steps, self.optimizer._observer.clipped],
             "order": self.order.bit_generator.state,
             "noise": self.noise.bit_generator.state,
             "written": written,
@@ -342,6 +350,7 @@ class Job:
         for group in state["param_groups"]:
             group.update({k: tuple(v) for k, v in group.items() if isinstance(v, list) and k != "names"})
         self.optimizer.load_state_dict(state)
+        self.optimizer._observer.steps, self.optimizer._observer.clipped = facts["clipped"]
         for name, p in self.params.items():
             p[...] = arrays[f"param/{name}"]
         self.permutation = arrays["permutation"]
