@@ -71,7 +71,7 @@ def minimize(
     fun : callable
         ``fun(x, *args) -> float``, or ``fun(x, batch, *args)`` with ``data``; with ``jac=True`` it returns (value,
         gradient). If Numba compiled it (and ``jac``), the whole loop is compiled and no step returns to Python,
-        unless there is a callback.
+        unless there is a callback, ``x0`` is a nest or 0-d, or ``data`` an iterable of batches.
     x0 : array, numbers, or a dict, list or tuple nest of arrays
         Where to start: float64 or float32, of any shape. ``fun`` gets copies in the same form, gradients are
         expected in it, and the result comes back in it. Arithmetic is that of the dtype.
