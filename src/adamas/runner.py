@@ -168,7 +168,7 @@ class Job:
             diagnostics_every=self.diagnosed,
             **decay,
         )
-        self.permutation = np.zeros(0, np.int64)
+        self.permutation, self.batches = np.zeros(0, np.int64), list[tasks.Array]()
         self.latest: dict[str, dict[str, float | None]] = {}
         self.resumed: list[int] = []
         self.seconds = 0.0
@@ -286,8 +286,9 @@ class Job:
         at = (step - 1) % self.steps_per_epoch
         if at == 0:
             self.permutation = self.order.permutation(self.examples)
-        indices = np.array_split(self.permutation, self.steps_per_epoch)[at]
-        return tuple(a[indices] for a in self.data["train"])
+        if at == 0 or not self.batches:
+            self.batches = np.array_split(self.permutation, self.steps_per_epoch)
+        return tuple(a[self.batches[at]] for a in self.data["train"])
 
     def _evaluate(self, log: Callable[[Line], None]) -> None:
         params = self.optimizer.eval_params()

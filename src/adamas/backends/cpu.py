@@ -263,7 +263,8 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...], item: int) -> 
     return len(sizes) == 1 and (sizes[0] == 1 or steps[0] == item)
 
 
-def _table(rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> Floats:
+def scalar_table(rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> Floats:
+    """The scalars of each row as the kernels read them."""
     return np.array([[row.get(name, 0.0) for name in columns] for row in rows], np.float64)
 
 
@@ -309,7 +310,7 @@ class CpuLaunch:
             self.observing_kernel = Kernel(layout, name, self.tensors, self.rule, self.codecs)
         kernel = self.observing_kernel
         self.place(kernel, grads)
-        table = _table(rows, kernel.layout.columns)
+        table = scalar_table(rows, kernel.layout.columns)
         for k in range(kernel.layout.program.passes):
             kernel.run(k, table, row_of)
         totals, start = kernel.totals.copy(), len(program.OBSERVED)
@@ -319,7 +320,7 @@ class CpuLaunch:
     def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Steps:
         kernel, traced, columns = self.kernel, self.layout.program, self.layout.columns
         self.place(kernel, grads)
-        table = _table(rows, columns)
+        table = scalar_table(rows, columns)
         for k in range(traced.passes):
             kernel.run(k, table, row_of)
             if k == traced.carry_pass:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from adamas import program
-from adamas.backends import Array, Floats, Ints, Tensor
-from adamas.backends.cpu import Kernel, compiled
+from adamas.backends import Array, Ints, Tensor
+from adamas.backends.cpu import Kernel, compiled, scalar_table
 from adamas.backends.cpu_source import PRELUDE, SPELL, Layout, generate
 from adamas.codecs import Codec
 from adamas.language import Expr, Rule
@@ -39,7 +39,7 @@ INTS = {name: i for i, name in enumerate((*COUNTS, *ADDRESSES))}
 FLOATS = {
     name: i
     for i, name in enumerate(
-        ("lowest", "best_value", "best_top", "top", "gtol", "ftol", "mark", "sum", "value", "decay", "max_norm")
+        ("lowest", "best_value", "best_top", "gtol", "ftol", "mark", "sum", "value", "decay", "max_norm")
     )
 }
 
@@ -140,8 +140,7 @@ def observe(ints, floats, g, value, told):
         return {GRADIENT}
     if ints[LOWER]:
         top = projected(ints, g)
-    floats[TOP] = float(np.{bits}(top).view(real))
-    keep(ints, floats, g, value, floats[TOP])
+    keep(ints, floats, g, value, float(np.{bits}(top).view(real)))
     done = stale(ints, floats, value)
     if floats[BEST_TOP] <= floats[GTOL]:
         return {GTOL}
@@ -256,7 +255,7 @@ def monitor(real: str) -> types.ModuleType:
 # ------------------------------------------------------------------------------ the rule's scalars
 
 
-def _spell(graphs: Mapping[str, Expr], given: Mapping[str, str], depth: int) -> tuple[list[str], dict[str, str]]:
+def _spell(graphs: Mapping[str, Expr], given: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """Lines that compute float64 graphs from the given names, and where each result is."""
     lines: list[str] = []
     of: dict[int, str] = {}
@@ -268,7 +267,7 @@ def _spell(graphs: Mapping[str, Expr], given: Mapping[str, str], depth: int) -> 
         else:
             of[id(node)] = f"y{len(lines)}"
             text = SPELL[node.op].format(*(of[id(a)] for a in node.args), f="f64")
-            lines.append(f"{'    ' * depth}y{len(lines)} = {text}")
+            lines.append(f"    y{len(lines)} = {text}")
     return lines, {name: of[id(node)] for name, node in graphs.items()}
 
 
@@ -277,7 +276,7 @@ def _scalars(rule: Rule, columns: Sequence[str]) -> str:
     graphs = program.scalars(rule)
     given = {name: f"rows[row, {columns.index(name)}]" for name in columns if name not in graphs} | {"t": "t"}
     given |= {m.name: f"rows[row, {columns.index(m.name)}]" for m in rule.memory}
-    lines, found = _spell(graphs, given, 1)
+    lines, found = _spell(graphs, given)
     lines += [f"    rows[row, {columns.index(name)}] = {text}" for name, text in found.items()]
     lines += [f"    rows[row, {columns.index(program.FIRST)}] = 1.0 if t == 1.0 else 0.0"]
     lines += [f"    rows[row, {columns.index(program.GRAD_SCALE)}] = factor"]
@@ -315,7 +314,7 @@ def _carry(rule: Rule, layout: Layout) -> list[str]:
         ]
         given[name] = f"total{j}"
     graphs = program.carried(rule)
-    computed, found = _spell(graphs, given, 1)
+    computed, found = _spell(graphs, given)
     lines += computed
     for name in layout.program.carried:
         lines.append(f"    rows[:, {columns.index(f'carry:{name}')}] = {found.get(name, given[name])}")
@@ -360,15 +359,15 @@ class Loop:
         self.kernel = kernel = Kernel(layout, rule.name, tensors, rule, codecs)
         text, signatures = source(rule, layout, kernel.table.shape[1])
         self.advance = compiled(f"{rule.name}-loop", text, signatures).advance
-        self.rows: Floats = np.array([[row.get(name, 0.0) for name in layout.columns] for row in rows])
+        self.rows = scalar_table(rows, layout.columns)
         self.row_of = np.arange(len(tensors)) if len(rows) > 1 else np.zeros(len(tensors), np.int64)
-        self.scratch = np.empty(layout.scratch[""] + 64, np.uint8)
+        kernel.share()
         tables: dict[str, Array] = dict(
             pointers=kernel.pointers, layout=kernel.table, work=kernel.work, row_of=self.row_of, rows=self.rows,
             totals=kernel.totals, partial=kernel.partial, starts=kernel.items,
         )  # fmt: skip
         for name, table in tables.items():
             ints[INTS[name]] = table.ctypes.data
-        ints[INTS["scratch"]] = -(-self.scratch.ctypes.data // 64) * 64
+        ints[INTS["scratch"]] = kernel.scratch_at[0]
         for name, count in (("tensors", len(tensors)), ("groups", len(rows)), ("items", len(kernel.work))):
             ints[INTS[name]] = count

@@ -220,12 +220,10 @@ def _stop(batches: Any, **given: Any) -> Stop:
         given["average"] = "ema"
     if batches is not None and given["epochs"] is None and given["maxiter"] is None:
         given["epochs"] = EPOCHS
-    most = math.inf if given["maxiter"] is None else int(given["maxiter"])
-    if batches is None:
-        most = min(most, MAXITER) if given["maxiter"] is None else most
-    elif given["epochs"] is not None and batches.length is not None:
-        most = min(most, given["epochs"] * batches.length)
-    return Stop(**{**given, "maxiter": int(min(most, ENDLESS)), "patience": int(given["patience"])})
+    most = (MAXITER if batches is None else ENDLESS) if given["maxiter"] is None else int(given["maxiter"])
+    if batches is not None and batches.length is not None and given["epochs"] is not None:
+        most = min(most, int(given["epochs"]) * batches.length)
+    return Stop(**{**given, "maxiter": min(most, ENDLESS), "patience": int(given["patience"])})
 
 
 def _wrapped(callback: Callable[..., Any] | None, variables: Any) -> Any:
