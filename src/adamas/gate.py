@@ -51,12 +51,15 @@ class Decision:
     applied: bool = True
 
 
-def decide(gate: Gate, names: Sequence[str], square: Floats, bad: Floats) -> Decision:
-    """From Σ|g|² and the number of non-finite |g|² of each tensor; raises FloatingPointError if so asked."""
+def decide(gate: Gate, names: Sequence[str], square: Floats, bad: Floats, scale: float = 1.0) -> Decision:
+    """From Σ|g|² and the number of non-finite |g|² of each tensor; raises FloatingPointError if so asked.
+
+    scale: by what the gradients were multiplied, so that the norm is that of the true ones.
+    """
     total = 0.0
     for x in square.tolist():  # in order, so that the sum is the same on every machine
         total += x
-    norm = math.sqrt(total)
+    norm = math.sqrt(total) / scale
     if not bad.any() and math.isfinite(norm):
         return Decision(norm, _clip(gate, norm))
     if gate.nonfinite == "raise":

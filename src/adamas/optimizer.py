@@ -6,17 +6,19 @@ import inspect
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 
-from adamas import nest, rules
+from adamas import nest, noise, rules
 from adamas.backends import Backend, Tensor, order_of
 from adamas.diagnostics import Diagnostics, Observer
 from adamas.gate import Decision, Gate
 from adamas.language import Rule
 from adamas.plan import Plan, check_apart, check_parameter
-from adamas.state import State, allocate, choose
+from adamas.state import State, allocate, choose, keeping
+from adamas.weights import DECAY
 
 Params = Any
 Lr = float | Callable[[int], float]
@@ -27,6 +29,9 @@ OPTIONS: dict[str, Any] = {
     "max_grad_norm": None,
     "nonfinite": "propagate",
     "maximize": False,
+    "weights": None,
+    "ema": None,
+    "seed": 0,
     "groups": None,
     "backend": "cpu",
     "diagnostics_every": None,
@@ -51,6 +56,13 @@ nonfinite : "propagate", "skip" or "raise"
     raise FloatingPointError with nothing changed.
 maximize : bool
     Ascend instead of descend.
+weights : None, "stochastic", "kahan" or "master"
+    How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by stochastic
+    rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider parameters need none.
+ema : float or None
+    Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+seed : int
+    Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
 groups : dict or None
     Name pattern → what differs for the leaves that match it (the first pattern wins), such as
     ``{{"*.bias": {{"weight_decay": 0.0}}}}``. Any hyper-parameter, ``maximize`` and ``state``.
@@ -84,6 +96,14 @@ def backend_of(choice: str | Backend) -> Backend:
     raise ValueError(f"unknown backend {choice!r}{nest.nearest(choice, ['cpu', 'reference'])}")
 
 
+def check_keeping(ema: Any, seed: Any) -> None:
+    """Raise TypeError or ValueError unless these are a decay, or None, and a seed."""
+    if ema is not None and (isinstance(ema, bool) or not isinstance(ema, Real) or not 0 <= ema < 1):
+        raise ValueError(f"ema={ema!r}: expected a decay in [0, 1), or None")
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise TypeError(f"seed={seed!r}: expected an integer")
+
+
 def _check_flag(name: str, value: Any) -> None:
     if not isinstance(value, (bool, np.bool)):
         raise TypeError(f"{name}={value!r}: expected True or False")
@@ -100,6 +120,8 @@ class Optimizer:
         self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
         self._observer = Observer(options.pop("diagnostics_every"))
         self._backend = options.pop("backend")
+        self._weights, self._ema, self._seed = (options.pop(name) for name in ("weights", "ema", "seed"))
+        check_keeping(self._ema, self._seed)
         leaves = nest.flatten(params)
         for name, p in leaves.items():
             check_parameter(name, p)
@@ -149,7 +171,9 @@ class Optimizer:
         tensors = []
         for (name, p), mine in zip(leaves.items(), codecs, strict=True):
             order = tuple(orders[name]) if orders else order_of(self.rule, mine, p)
-            tensors.append(Tensor(name, p, order, allocate(self.rule, mine, p, order)))
+            weights = keeping(self._weights, self._ema is not None, p)
+            arrays = allocate(self.rule, mine, weights, p, order)
+            tensors.append(Tensor(name, p, order, arrays, weights, noise.key(self._seed, name)))
         self._form = nest.Form(self.params)
         self._state = State(self.rule, tensors, codecs)
         groups = [group_of[name] for name in leaves]
@@ -189,7 +213,7 @@ class Optimizer:
                 self.rule.hyper[name].check(name, value)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{type(self).__name__}, group {i}: {error}") from None
-        return self.rule.letters(named)
+        return self.rule.letters(named) | ({DECAY: self._ema} if self._ema is not None else {})
 
     def _check_equal(self, letters: list[dict[str, float]]) -> None:
         for name in self._plan.needs_equal():
@@ -240,15 +264,20 @@ class Optimizer:
         return self._observer.read([t.name for t in self._state.tensors])
 
     def eval_params(self) -> Any:
-        """The parameters to evaluate with, as new arrays: for most rules a copy of those in training."""
+        """The parameters to evaluate with, as new arrays: with ``ema`` their average, else for most rules a copy."""
         from adamas.backends.reference import evaluate
 
         letters = self._letters()
         views = []
         for i, tensor in enumerate(self._state.tensors):
-            scalars = {**letters[int(self._plan.group_of[i])], **self._state.shared, **self._state.own[i]}
-            started = self.rule.view is not None and self._state.t[i] > 0
-            views.append(evaluate(self.rule, self._state.codecs[i], tensor, scalars) if started else tensor.p.copy())
+            started = self._state.t[i] > 0
+            if started and self.rule.view is not None:
+                scalars = {**letters[int(self._plan.group_of[i])], **self._state.known(i)}
+                views.append(evaluate(self.rule, self._state.codecs[i], tensor, scalars))
+            elif started and self._ema is not None:
+                views.append(tensor.state["ema"].astype(tensor.p.dtype))
+            else:
+                views.append(tensor.p.copy())
         return nest.rebuild(self.params, iter(views))
 
     def memory(self) -> dict[str, float]:

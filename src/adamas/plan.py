@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from adamas.backends import Array, Backend, Grads, Ints, Launch, dense_strides
+from adamas import noise
+from adamas.backends import Array, Backend, Floats, Grads, Ints, Launch, dense_strides
 from adamas.diagnostics import Observer, Seen
 from adamas.gate import Decision, Gate, decide
 from adamas.language import call, names_of
@@ -23,7 +24,8 @@ DTYPES = ("float64", "float32", "float16", "bfloat16", "complex128", "complex64"
 #: Launches kept for different sets of present gradients and their dtypes.
 KEPT = 8
 
-_NOTHING = np.empty(0)  # stands for a gradient that is not there
+#: Stands for a gradient that is not there.
+NOTHING = np.empty(0)  # stands for a gradient that is not there
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """The gradients that a plan is ready for: dtypes (None where there is none), usual strides, bytes, launches."""
 
     dtypes: tuple[Any, ...]
@@ -51,23 +53,37 @@ class _Kind:
     groups: tuple[_Group, ...]
 
 
+@dataclass(frozen=True)
+class Ready:
+    """The gradients of one step, checked and sorted into the launches of their kind."""
+
+    kind: Kind
+    grads: list[Grads]
+
+
 class Plan:
     """Runs steps over a state: checks gradients, finds the launches, drives them."""
 
-    def __init__(self, state: State, backend: Backend, group_of: Sequence[int]) -> None:
-        self.state, self.backend = state, backend
+    def __init__(
+        self, state: State, backend: Backend, group_of: Sequence[int], view: Callable[[Any], Array] = np.asarray
+    ) -> None:
+        """``view`` makes an array of a gradient that was given to ``ready`` as something else."""
+        self.state, self.backend, self.view = state, backend, view
         self.group_of = np.asarray(group_of, np.int64)
         self.shapes = [t.p.shape for t in state.tensors]
         bounds = sorted(np.lib.array_utils.byte_bounds(t.p) for t in state.tensors if t.p.size)
         self.starts = np.array([start for start, _ in bounds], np.int64)
         self.ends = np.maximum.accumulate(np.array([end for _, end in bounds], np.int64))
-        self.kinds: OrderedDict[tuple[Any, ...], _Kind] = OrderedDict()
-        self.latest: _Kind | None = None
+        self.kinds: OrderedDict[tuple[Any, ...], Kind] = OrderedDict()
+        self.latest: Kind | None = None
+        dithered = any(t.weights.mode == "stochastic" for t in state.tensors)
+        self.keys = np.array([t.key for t in state.tensors], np.uint64) if dithered else None
+        self.alike: tuple[Ints, Ints, Ints] | None = None  # see _alike
 
     # ---- gradients
 
-    def check(self, grads: Sequence[Any]) -> tuple[_Kind, Grads]:
-        """The gradients as arrays that share no memory with parameters; nothing of the user's is written."""
+    def check(self, grads: Sequence[Any]) -> Ready:
+        """Arrays as the gradients of a step; nothing of the user's is written."""
         kind, odd = self.latest, []
         if kind is not None and None not in kind.dtypes:
             for i, (g, shape, dtype, strides) in enumerate(
@@ -78,21 +94,25 @@ class Plan:
                 if g.strides != strides:
                     odd.append(i)
             else:
-                return kind, self._apart(kind, grads, odd)
+                return self.ready(kind, grads, self.backend.addresses(grads), odd)
         arrays = [
             None if g is None else self._gradient(t.name, t.p, g)
             for t, g in zip(self.state.tensors, grads, strict=True)
         ]
         kind = self.find(tuple(None if g is None else g.dtype for g in arrays))
-        filled = [_NOTHING if g is None else g for g in arrays]
+        filled = [NOTHING if g is None else g for g in arrays]
         odd = [i for i, g in enumerate(arrays) if g is not None and g.strides != kind.strides[i]]
-        return kind, self._apart(kind, filled, odd)
+        return self.ready(kind, filled, self.backend.addresses(filled), odd)
 
-    def _apart(self, kind: _Kind, arrays: Sequence[Array], odd: list[int]) -> Grads:
-        """Copies of the gradients that no kernel may read: unaligned ones, and those that may share memory with a
-        parameter, which the step would change midway.
+    def ready(self, kind: Kind, arrays: Sequence[Any], at: Ints, odd: Sequence[int]) -> Ready:
+        """Gradients of a kind that begin at these addresses, sorted into launches; those in ``odd`` are arrays with
+        other strides than the kind's. Copied first are those that no kernel may read: unaligned ones, and those
+        that may share memory with a parameter, which the step would change midway.
         """
-        at = self.backend.addresses(arrays)
+        grads = self._apart(kind, arrays, at, odd)
+        return Ready(kind, [group.pick(grads) for group in kind.groups])
+
+    def _apart(self, kind: Kind, arrays: Sequence[Any], at: Ints, odd: Sequence[int]) -> Grads:
         low, high = at.copy(), at + kind.sizes
         for i in odd:
             low[i], high[i] = np.lib.array_utils.byte_bounds(arrays[i])
@@ -103,9 +123,12 @@ class Plan:
         if not unfit.any():
             return Grads(arrays, at, frozenset(odd))
         copies = set(np.flatnonzero(unfit).tolist())
-        arrays = [g.copy("K") if i in copies else g for i, g in enumerate(arrays)]
+        arrays = [self.view(g).copy("K") if i in copies else g for i, g in enumerate(arrays)]
+        at = at.copy()
+        for i in copies:
+            at[i] = arrays[i].ctypes.data
         odd = [i for i in copies.union(odd) if arrays[i].strides != kind.strides[i]]
-        return Grads(arrays, self.backend.addresses(arrays), frozenset(odd))
+        return Grads(arrays, at, frozenset(odd))
 
     @staticmethod
     def _gradient(name: str, p: Array, g: Any) -> Array:
@@ -126,7 +149,7 @@ class Plan:
 
     # ---- launches
 
-    def find(self, dtypes: tuple[Any, ...]) -> _Kind:
+    def find(self, dtypes: tuple[Any, ...]) -> Kind:
         """The launches for gradients of these dtypes."""
         if dtypes not in self.kinds:
             self.kinds[dtypes] = self._make(dtypes)
@@ -136,7 +159,7 @@ class Plan:
         self.latest = self.kinds[dtypes]
         return self.latest
 
-    def _make(self, dtypes: tuple[Any, ...]) -> _Kind:
+    def _make(self, dtypes: tuple[Any, ...]) -> Kind:
         alike: dict[tuple[Any, ...], list[int]] = {}
         strides, sizes, alignment = [], [], []
         for i, (tensor, codecs, dtype) in enumerate(zip(self.state.tensors, self.state.codecs, dtypes, strict=True)):
@@ -145,9 +168,10 @@ class Plan:
             sizes.append(tensor.p.size * item)
             alignment.append(1 if dtype is None else dtype.alignment)
             if dtype is not None and tensor.p.size:
-                alike.setdefault((tuple(c.name for c in codecs.values()), tensor.p.dtype, dtype), []).append(i)
-        groups = tuple(_Group(np.array(indices), self._launch(indices, key[2])) for key, indices in alike.items())
-        return _Kind(dtypes, tuple(strides), np.array(sizes, np.int64), np.array(alignment, np.int64), groups)
+                key = (dtype, tensor.p.dtype, tuple(c.name for c in codecs.values()), tensor.weights)
+                alike.setdefault(key, []).append(i)
+        groups = tuple(_Group(np.array(indices), self._launch(indices, key[0])) for key, indices in alike.items())
+        return Kind(dtypes, tuple(strides), np.array(sizes, np.int64), np.array(alignment, np.int64), groups)
 
     def _launch(self, indices: Sequence[int], grad_dtype: Any) -> Launch:
         state = self.state
@@ -166,27 +190,38 @@ class Plan:
         observer: Observer,
     ) -> Decision:
         """One step with each group's hyper-parameters (as letters) and the sign of its gradients."""
-        kind, checked = self.check(grads)
-        mine = [group.pick(checked) for group in kind.groups]
-        decision = self._decide(gate, kind.groups, mine)
+        ready = self.check(grads)
+        names = [t.name for t in self.state.tensors]
+        decision = decide(gate, names, *self.measure(ready)) if gate.needed else Decision()
         if not decision.applied:
             self.state.skipped += 1
             return decision
-        rows, row_of, fresh = self._rows(hyper, signs, decision.clip)
-        observer.count(decision.clip < 1)
-        if observer.due(self.state.steps):
-            observer.take(self.state.steps + 1, self._observe(kind.groups, mine, rows, row_of))
-        carried = self._run(kind.groups, mine, rows, row_of, hyper)
-        self._advance(kind.dtypes, fresh, carried)
+        self.advance(ready, hyper, [sign * decision.clip for sign in signs], observer, decision.clip < 1)
         return decision
 
-    def _decide(self, gate: Gate, groups: Sequence[_Group], mine: Sequence[Grads]) -> Decision:
-        if not gate.needed:
-            return Decision()
+    def measure(self, ready: Ready) -> tuple[Floats, Floats]:
+        """What the gate asks for, of each tensor: Σ|g|² of what is finite, and how many |g|² are not."""
         square, bad = np.zeros(len(self.shapes)), np.zeros(len(self.shapes))
-        for group, grads in zip(groups, mine, strict=True):
+        for group, grads in zip(ready.kind.groups, ready.grads, strict=True):
             square[group.indices], bad[group.indices] = group.launch.gate(grads)
-        return decide(gate, [t.name for t in self.state.tensors], square, bad)
+        return square, bad
+
+    def advance(
+        self,
+        ready: Ready,
+        hyper: Sequence[Mapping[str, float]],
+        factors: Sequence[float],
+        observer: Observer,
+        clipped: bool = False,
+    ) -> None:
+        """One step, with each group's hyper-parameters (as letters) and the factor on its gradients."""
+        groups, mine = ready.kind.groups, ready.grads
+        rows, row_of, fresh = self._rows(hyper, factors)
+        observer.count(clipped)
+        if observer.due(self.state.steps):
+            observer.take(self.state.steps + 1, self._observe(groups, mine, rows, row_of))
+        carried = self._run(groups, mine, rows, row_of, hyper)
+        self._advance(ready.kind.dtypes, row_of, fresh, carried)
 
     def _observe(self, groups: Sequence[_Group], mine: Sequence[Grads], rows: Any, row_of: Any) -> list[Seen]:
         """The sums for diagnostics of the step that comes next, launch by launch."""
@@ -195,26 +230,35 @@ class Plan:
             for group, grads in zip(groups, mine, strict=True)
         ]
 
-    def _rows(self, hyper: Sequence[Mapping[str, float]], signs: Sequence[float], clip: float) -> tuple[Any, Any, Any]:
-        """The distinct rows of scalars, the row of each tensor, and each tensor's new persistent scalars."""
-        persistent = [m.name for m in self.state.rule.memory if m.scope == "tensor"]
-        # a tensor's scalars depend on its group and its step count, and on what it alone remembers
-        keys = np.arange(len(self.shapes)) if persistent else self.group_of * (1 << 40) + self.state.t
-        if len(keys) and (keys == keys[0]).all():
-            firsts, row_of = np.zeros(1, np.int64), np.zeros(len(keys), np.int64)
-        else:
-            _, firsts, row_of = np.unique(keys, return_index=True, return_inverse=True)
-        rows = [self._row(i, hyper, signs, clip) for i in firsts.tolist()]
-        fresh = [{n: row[n] for n in persistent} for row in rows] if persistent else None
-        return rows, row_of, fresh
+    def _alike(self) -> tuple[Ints, Ints]:
+        """The first tensor of each set that shares its scalars, and the set of each tensor.
 
-    def _row(
-        self, i: int, hyper: Sequence[Mapping[str, float]], signs: Sequence[float], clip: float
-    ) -> dict[str, float]:
+        Scalars depend on a tensor's group, its step count, and what it alone remembers. As long as no tensor rests,
+        and nothing is remembered, the sets are those of the step before.
+        """
+        state = self.state
+        age = state.t - state.t[:1]
+        if self.alike is None or state.own or not np.array_equal(age, self.alike[0]):
+            keys = np.stack([self.group_of, state.t, *(x.view(np.int64) for x in state.own.values())])
+            if (keys == keys[:, :1]).all():
+                self.alike = age, np.zeros(min(1, len(age)), np.int64), np.zeros(len(age), np.int64)
+            else:
+                self.alike = age, *np.unique(keys, axis=1, return_index=True, return_inverse=True)[1:]
+        return self.alike[1:]
+
+    def _rows(
+        self, hyper: Sequence[Mapping[str, float]], factors: Sequence[float]
+    ) -> tuple[list[dict[str, float]], Ints, dict[str, Floats]]:
+        """The distinct rows of scalars, the row of each tensor, and each row's new persistent scalars."""
+        firsts, row_of = self._alike()
+        rows = [self._row(i, hyper, factors) for i in firsts.tolist()]
+        return rows, row_of, {name: np.array([row[name] for row in rows]) for name in self.state.own}
+
+    def _row(self, i: int, hyper: Sequence[Mapping[str, float]], factors: Sequence[float]) -> dict[str, float]:
         group, t = int(self.group_of[i]), int(self.state.t[i]) + 1
-        known = {**hyper[group], **self.state.shared, **self.state.own[i]}
+        known = {**hyper[group], **self.state.known(i)}
         computed = call(self.state.rule.scalars, {**known, "t": t})
-        return {**known, **computed, FIRST: float(t == 1), GRAD_SCALE: signs[group] * clip}
+        return {**known, **computed, FIRST: float(t == 1), GRAD_SCALE: factors[group]}
 
     def _run(
         self,
@@ -225,8 +269,12 @@ class Plan:
         hyper: Sequence[Mapping[str, float]],
     ) -> dict[str, float]:
         """Drive the launches, all of them up to what is summed over all tensors, then to the end."""
+        keys = None if self.keys is None else noise.step_keys(self.keys, self.state.t + 1)
         runs = [
-            group.launch.step(grads, rows, row_of[group.indices]) for group, grads in zip(groups, mine, strict=True)
+            group.launch.step(
+                grads, rows, row_of[group.indices], None if keys is None else keys[group.indices]
+            )
+            for group, grads in zip(groups, mine, strict=True)
         ]
         if not self.state.rule.carry:
             for run in runs:
@@ -257,19 +305,16 @@ class Plan:
             new = call(rule.carry, known)
         return {m.name: float(new.get(m.name, self.state.shared[m.name])) for m in rule.memory}
 
-    def _advance(self, dtypes: tuple[Any, ...], fresh: Any, carried: Mapping[str, float]) -> None:
+    def _advance(
+        self, dtypes: tuple[Any, ...], row_of: Ints, fresh: Mapping[str, Floats], carried: Mapping[str, float]
+    ) -> None:
         state = self.state
-        if None in dtypes:
-            present = np.array([d is not None for d in dtypes])
-            state.t += present
-        else:
-            present = None
-            state.t += 1
+        present = np.array([d is not None for d in dtypes]) if None in dtypes else True
+        state.t += present
         state.steps += 1
         state.shared |= carried
-        for i, new in enumerate(fresh or ()):
-            if present is None or present[i]:
-                state.own[i] = new
+        for name, new in fresh.items():
+            np.copyto(state.own[name], new[row_of], where=present)
 
     def needs_equal(self) -> set[str]:
         """Letters that must be the same in all groups, because scalars of all tensors depend on them."""
@@ -293,11 +338,18 @@ def check_parameter(name: str, p: Any) -> None:
         raise ValueError(f"{name}: parameter is read-only; pass p.copy()")
     if not p.flags.aligned:
         raise ValueError(f"{name}: parameter is not aligned in memory; pass p.copy()")
+    if overlaps(p):
+        raise ValueError(f"{name}: elements of the parameter share memory (a view over a window); pass p.copy()")
+
+
+def overlaps(p: Array) -> bool:
+    """Whether elements of one array may share memory."""
     reach = p.itemsize
     for stride, size in sorted((abs(s), n) for s, n in zip(p.strides, p.shape, strict=True) if n > 1):
         if stride < reach and p.size:
-            raise ValueError(f"{name}: elements of the parameter share memory (a view over a window); pass p.copy()")
+            return True
         reach += stride * (size - 1)
+    return False
 
 
 def check_apart(names: Sequence[str], arrays: Sequence[Array]) -> None:

@@ -26,6 +26,7 @@ from adamas.language import (
     sqrt,
     where,
 )
+from adamas.weights import DECAY, PLAIN, Weights
 
 #: Scalars that the plan gives to every program beside the rule's own.
 GRAD_SCALE, FIRST = "grad_scale", "first"
@@ -127,16 +128,27 @@ def _words(value: Any) -> tuple[Expr, ...]:
     return tuple(p if isinstance(p, Expr) else Expr("const", value=float(p)) for p in _parts(value))
 
 
+def keep(x: Expr) -> Expr:
+    """A word as the parameter's dtype keeps it, rounded to nearest."""
+    return x.apply("keep", x)
+
+
+def dither(x: Expr) -> Expr:
+    """… rounded up or down at random, by bits that differ from element to element."""
+    return x.apply("dither", x)
+
+
 class _Tracer:
     """Runs a rule's stages on symbols, in the order of one step."""
 
-    def __init__(self, rule: Rule, codecs: Mapping[str, Codec], is_complex: bool) -> None:
-        self.rule, self.codecs, self.is_complex = rule, codecs, is_complex
+    def __init__(self, rule: Rule, codecs: Mapping[str, Codec], is_complex: bool, weights: Weights) -> None:
+        self.rule, self.codecs, self.is_complex, self.weights = rule, codecs, is_complex, weights
         self.arrays: dict[str, int] = {}
         self.means: list[str] = []
         self.scalars: list[str] = []
         self.sums: list[Sum] = []
         self.env: dict[str, Any] = {}
+        self.beside: dict[str, Any] = {}
 
     def array(self, name: str, real: bool = False) -> Any:
         self.arrays[name] = 1 if real or not self.is_complex else 2
@@ -211,10 +223,12 @@ class _Tracer:
         defaults = rule.letters({name: h.default for name, h in rule.hyper.items()})
         starts = {m.name: float(call(m.init, defaults) if callable(m.init) else m.init) for m in rule.memory}
         computed = call(rule.scalars, {**defaults, **starts, "t": 1})
-        for name in dict.fromkeys((GRAD_SCALE, FIRST, *defaults, *starts, *computed)):
+        decay = [DECAY] if self.weights.average else []
+        for name in dict.fromkeys((GRAD_SCALE, FIRST, *defaults, *starts, *computed, *decay)):
             env[name] = self.scalar(name)
         p, g = self.array("p"), self.array("g")
-        env |= {"p": p, "g": g * env[GRAD_SCALE]}
+        self.beside = {name: self.array(name) for name in self.weights.arrays}
+        env |= {"p": self.weights.read(p, self.beside, keep), "g": g * env[GRAD_SCALE]}
         for stage in rule.before:
             self.stage("g", stage)
         stored = self.moments()
@@ -232,7 +246,9 @@ class _Tracer:
         stored = self.begin()
         carry_pass = self.carry()
         self.update()
-        writes = {"p": _words(self.env["p"] - self.env[self.rule.size] * self.env["u"]), **stored}
+        new = self.env["p"] - self.env[self.rule.size] * self.env["u"]
+        kept = self.weights.write(new, self.beside, keep, dither, self.env)
+        writes = {**{name: _words(value) for name, value in kept.items()}, **stored}
         passes = 1 + max(max(w.level for words in writes.values() for w in words), carry_pass)
         passes = max([passes, *(s.value.level + 2 for s in self.sums)])  # a pass that sums may run twice: it writes not
         return self.program(passes, carry_pass, writes)
@@ -241,7 +257,8 @@ class _Tracer:
         self.begin()
         self.sums = [s for s in self.sums if s.scope != "global"]  # they serve ``carry``, which does not run
         self.update()
-        for name, value in observed(self.rule, self.env, lambda x: x.apply("keep", x)).items():
+        rounds = keep if self.weights.mode is None else lambda x: x
+        for name, value in observed(self.rule, self.env, rounds).items():
             self.sum(f"{OBSERVED}{name}", "tensor", False, value)
         return self.program(1 + max(s.value.level for s in self.sums), -1, {})
 
@@ -310,14 +327,14 @@ def observed(rule: Rule, env: Mapping[str, Any], keep: Callable[[Any], Any]) -> 
     return found
 
 
-def observe(rule: Rule, codecs: Mapping[str, Codec], is_complex: bool) -> Program:
+def observe(rule: Rule, codecs: Mapping[str, Codec], is_complex: bool, weights: Weights = PLAIN) -> Program:
     """The step of a rule that writes nothing and ends in sums over each tensor; global scalars stay as they are."""
-    return _Tracer(rule, codecs, is_complex).observe()
+    return _Tracer(rule, codecs, is_complex, weights).observe()
 
 
-def trace(rule: Rule, codecs: Mapping[str, Codec], is_complex: bool) -> Program:
+def trace(rule: Rule, codecs: Mapping[str, Codec], is_complex: bool, weights: Weights = PLAIN) -> Program:
     """The program of a rule with one codec per slot; raises if a stage asks for what does not exist."""
-    return _Tracer(rule, codecs, is_complex).run()
+    return _Tracer(rule, codecs, is_complex, weights).run()
 
 
 def scalars(rule: Rule) -> dict[str, Expr]:

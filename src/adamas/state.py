@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from adamas.backends import Array, Tensor, arithmetic, dense_strides
+from adamas.backends import Array, Floats, Tensor, arithmetic, dense_strides
 from adamas.codecs import CODECS, Codec, Projecting
 from adamas.language import Rule, call
 from adamas.nest import nearest
+from adamas.weights import MODES, Weights
 
 #: ``state=``: None for the rule's own choice, one codec for all slots that it fits, or slot → codec.
 Choice = str | Mapping[str, str] | None
@@ -68,10 +69,22 @@ def _by_slot(rule: Rule, choice: Choice) -> dict[str, str]:
     return dict(choice)
 
 
-def allocate(rule: Rule, codecs: Mapping[str, Codec], p: Array, order: tuple[int, ...]) -> dict[str, Array]:
+def keeping(mode: Any, average: bool, p: Array) -> Weights:
+    """How one leaf is kept: ``mode`` is for 16-bit weights, wider ones need none."""
+    if mode not in MODES:
+        raise ValueError(f"weights={mode!r}: expected one of {', '.join(map(repr, MODES))}")
+    return Weights(mode if p.dtype.itemsize == 2 else None, average)
+
+
+def allocate(
+    rule: Rule, codecs: Mapping[str, Codec], weights: Weights, p: Array, order: tuple[int, ...]
+) -> dict[str, Array]:
     """The arrays of one leaf, before its first step, their axes lying in memory in that order."""
     dtype = arithmetic(p.dtype)
     arrays: dict[str, Array] = {}
+    for place, name in enumerate(weights.arrays, 1 + len(rule.slots)):
+        own = p.dtype if name == "kahan" or p.dtype.kind == "c" else dtype
+        arrays[name] = _zeros(p.shape, own, order, place)
     for place, slot in enumerate(rule.slots, 1):
         codec = codecs[slot.name]
         if isinstance(codec, Projecting):
@@ -110,19 +123,21 @@ class State:
     steps: int = 0  # steps taken by the optimizer
     skipped: int = 0  # steps not taken, for non-finite gradients
     shared: dict[str, float] = field(default_factory=dict)  # persistent scalars of all tensors together
-    own: list[dict[str, float]] = field(default_factory=list)  # … and of each
+    own: dict[str, Floats] = field(default_factory=dict)  # … and of each
 
     def start(self, hyper: Sequence[Mapping[str, float]]) -> None:
         """Set counts and persistent scalars as before the first step; ``hyper`` gives each tensor's letters."""
         self.t = np.zeros(len(self.tensors), np.int64)
-        self.own = [{} for _ in self.tensors]
         for m in self.rule.memory:
             starts = [float(call(m.init, h) if callable(m.init) else m.init) for h in hyper]
             if m.scope == "global":
                 self.shared[m.name] = starts[0] if starts else 0.0
             else:
-                for own, x in zip(self.own, starts, strict=True):
-                    own[m.name] = x
+                self.own[m.name] = np.array(starts, np.float64)
+
+    def known(self, i: int) -> dict[str, float]:
+        """The persistent scalars that tensor i's step may ask for."""
+        return {**self.shared, **{name: float(values[i]) for name, values in self.own.items()}}
 
     def bytes(self) -> int:
         """Bytes of all arrays, the parameters excluded."""
@@ -137,7 +152,7 @@ class State:
             "skipped": self.skipped,
             "t": dict(zip(names, self.t.tolist(), strict=True)),
             "shared": dict(self.shared),
-            "own": {n: dict(o) for n, o in zip(names, self.own, strict=True)},
+            "own": {n: {k: float(x[i]) for k, x in self.own.items()} for i, n in enumerate(names)},
             "order": {t.name: list(t.order) for t in self.tensors},
             "arrays": {t.name: {k: a.copy() for k, a in t.state.items()} for t in self.tensors},
         }
@@ -148,7 +163,8 @@ class State:
             for key, array in tensor.state.items():
                 array[...] = saved["arrays"][tensor.name][key]
             self.t[i] = saved["t"][tensor.name]
-            self.own[i] = {k: float(x) for k, x in saved["own"][tensor.name].items()}
+            for key, values in self.own.items():
+                values[i] = saved["own"][tensor.name][key]
         self.steps, self.skipped = int(saved["steps"]), int(saved["skipped"])
         self.shared = {k: float(x) for k, x in saved["shared"].items()}
 
@@ -165,13 +181,13 @@ class State:
         _numbers("shared", set(self.shared), saved["shared"])
         for label, count in (("steps", saved["steps"]), ("skipped", saved["skipped"]), *saved["t"].items()):
             _count(label, count)
-        for own, tensor in zip(self.own, self.tensors, strict=True):
+        for tensor in self.tensors:
             order = saved["order"][tensor.name]
             if not isinstance(order, (list, tuple)) or sorted(order) != list(range(tensor.p.ndim)):
                 raise ValueError(
                     f"state order: {tensor.name} has {order!r}, expected an order of its {tensor.p.ndim} axes"
                 )
-            _numbers(f"own.{tensor.name}", set(own), saved["own"][tensor.name])
+            _numbers(f"own.{tensor.name}", set(self.own), saved["own"][tensor.name])
             _same_keys(tensor.name, set(tensor.state), saved["arrays"][tensor.name])
             for key, array in tensor.state.items():
                 _fits(f"{tensor.name}: {key}", array, np.asarray(saved["arrays"][tensor.name][key]))

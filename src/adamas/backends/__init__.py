@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from adamas.codecs import Codec, Matrix, Projecting, trailing
 from adamas.language import Rule
+from adamas.weights import PLAIN, Weights
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -27,12 +28,15 @@ class Tensor:
 
     ``order`` is the order of the axes in which its state lies in memory and its sums are taken. It is that of the
     parameter when the optimizer was made, and goes into every state: a pickled array may come back in another.
+    ``weights`` says how the parameter is kept, ``key`` (see noise) what random bits it is rounded with.
     """
 
     name: str
     p: Array
     order: tuple[int, ...]
     state: dict[str, Array] = field(default_factory=dict)
+    weights: Weights = PLAIN
+    key: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,16 @@ class Grads:
 
 
 class Launch(Protocol):
-    """Tensors of one rule, one set of codecs, one parameter dtype and one gradient dtype."""
+    """Tensors of one rule, one set of codecs, one way to keep weights, one parameter dtype and one gradient dtype."""
 
     def gate(self, grads: Grads) -> tuple[Floats, Floats]:
         """Per tensor: the sum of |g|² over finite elements, and the number of elements whose |g|² is not."""
 
-    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Steps:
-        """Run one step; ``rows[row_of[i]]`` are tensor i's scalars. Yields once if the rule carries scalars."""
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None) -> Steps:
+        """Run one step; ``rows[row_of[i]]`` are tensor i's scalars, ``keys[i]`` its key for random bits (see noise).
+
+        Yields once if the rule carries scalars.
+        """
 
     def observe(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Mapping[str, Floats]:
         """Per tensor: the sums of ``program.observed`` for the step that would be made now. Writes nothing."""

@@ -27,6 +27,7 @@ from adamas.backends import (
 from adamas.backends.cpu_source import (
     DIMS,
     G_STRIDED,
+    KEY,
     MATRICES,
     NDIM,
     P_STRIDED,
@@ -273,7 +274,8 @@ class CpuLaunch:
 
     def __init__(self, rule: Rule, codecs: Mapping[str, Codec], tensors: Sequence[Tensor], grad_dtype: Any) -> None:
         p_dtype = tensors[0].p.dtype
-        traced = program.trace(rule, codecs, p_dtype.kind == "c")
+        self.weights = tensors[0].weights
+        traced = program.trace(rule, codecs, p_dtype.kind == "c", self.weights)
         self.layout = Layout(traced, kind(p_dtype), kind(grad_dtype), arithmetic(p_dtype).name)
         self.rule, self.codecs = rule, codecs
         self.kernel = Kernel(self.layout, rule.name, tensors, rule, codecs)
@@ -304,7 +306,7 @@ class CpuLaunch:
 
     def observe(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Mapping[str, Floats]:
         if self.observing_kernel is None:
-            traced = program.observe(self.rule, self.codecs, self.layout.program.is_complex)
+            traced = program.observe(self.rule, self.codecs, self.layout.program.is_complex, self.weights)
             layout = Layout(traced, self.layout.p_kind, self.layout.g_kind, self.layout.arithmetic)
             name = f"{self.rule.name}-diagnostics"
             self.observing_kernel = Kernel(layout, name, self.tensors, self.rule, self.codecs)
@@ -317,9 +319,11 @@ class CpuLaunch:
         names = enumerate(kernel.layout.totals)
         return {name[start:]: totals[:, j] for j, name in names if name.startswith(program.OBSERVED)}
 
-    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Steps:
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None) -> Steps:
         kernel, traced, columns = self.kernel, self.layout.program, self.layout.columns
         self.place(kernel, grads)
+        if keys is not None:
+            kernel.table[:, KEY] = keys
         table = scalar_table(rows, columns)
         for k in range(traced.passes):
             kernel.run(k, table, row_of)

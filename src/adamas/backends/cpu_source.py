@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from adamas import sums
+from adamas import noise, sums
 from adamas.language import Expr
 from adamas.program import CONDITIONS, LINES, Program, Sum, nodes
 
 #: Columns of the layout table; then come `dims` sizes, strides of p and strides of g in bytes.
-SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, DIMS = range(11)
+SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, KEY, DIMS = range(12)
 
 #: Bytes of a number in memory.
 BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
@@ -40,6 +40,7 @@ SPELL = {
     "ge": "{} >= {}",
     "and": "{} & {}",
     "keep": "keep({})",
+    "dither": "dither({}, key, first + i)",
 }
 
 PRELUDE = '''\
@@ -157,6 +158,46 @@ def keep(typingctx, x):
     return register(register), codegen
 '''
 
+# See noise.py, where the same is said in NumPy.
+_DITHER = '''
+@intrinsic
+def dither(typingctx, x, key, place):
+    """A float32 rounded to a {kind} at random; the bits are a hash of the key and of the element's place."""
+
+    def codegen(context, builder, signature, args):
+        def word(value):
+            return ir.Constant(I32, value)
+
+        def half(value, shift):
+            return builder.trunc(builder.lshr(value, ir.Constant(I64, shift)), I32)
+
+        def stir(h, shift):
+            return builder.xor(h, builder.lshr(h, word(shift)))
+
+        x, key, place = args
+        h = builder.xor(half(place, 0), half(key, 0))
+        upper = builder.xor(half(key, 32), builder.mul(half(place, 32), word({upper})))
+        h = builder.xor(builder.mul(stir(h, 16), word({factors[0]})), upper)
+        h = stir(builder.mul(stir(h, 15), word({factors[1]})), 16)
+        bits = builder.bitcast(x, I32)
+        nan = builder.fcmp_unordered("uno", x, x)
+        if "{kind}" == "bfloat16":
+            rounded = builder.add(bits, builder.lshr(h, word(16)))
+            return builder.select(nan, x, builder.bitcast(builder.and_(rounded, word(0xFFFF0000)), FLOAT))
+        low = builder.lshr(h, word(19))
+        normal = builder.bitcast(builder.and_(builder.add(bits, low), word(0xFFFFE000)), FLOAT)
+        size = builder.bitcast(builder.and_(bits, word(0x7FFFFFFF)), FLOAT)
+        scaled = builder.fmul(size, ir.Constant(FLOAT, 2.0**24))
+        scaled = builder.fadd(scaled, builder.fmul(builder.uitofp(low, FLOAT), ir.Constant(FLOAT, 2.0**-13)))
+        whole = builder.sitofp(builder.fptosi(scaled, I32), FLOAT)
+        small = builder.bitcast(builder.fmul(whole, ir.Constant(FLOAT, 2.0**-24)), I32)
+        small = builder.bitcast(builder.or_(small, builder.and_(bits, word(0x80000000))), FLOAT)
+        tiny = builder.fcmp_ordered("<", size, ir.Constant(FLOAT, 2.0**-14))
+        return builder.select(nan, x, builder.select(tiny, small, normal))
+
+    return types.float32(types.float32, types.int64, types.int64), codegen
+'''
+
 _FOLD = '''
 @njit(nogil=True, error_model="numpy")
 def fold(lanes, width):
@@ -262,7 +303,8 @@ class Layout:
     def kinds(self) -> dict[str, str]:
         """Array → the dtype of its real words in memory."""
         state = "float64" if self.p_kind == "float64" else "float32"
-        return {a: {"p": self.p_kind, "g": self.g_kind}.get(a, state) for a in self.program.arrays}
+        own = {"p": self.p_kind, "g": self.g_kind, "kahan": self.p_kind}
+        return {a: own.get(a, state) for a in self.program.arrays}
 
     @cached_property
     def pointers(self) -> tuple[str, ...]:
@@ -412,6 +454,8 @@ class _Pass:
         out("for item in range(begin, end):")
         out.depth += 1
         out("tensor, start, stop = work[item, 0], work[item, 1], work[item, 2]", "row = row_of[tensor]")
+        if any(node.op == "dither" for node in nodes(self.program.outputs(self.k))):
+            out(f"key = layout[tensor, {KEY}]")
         out(*self.prologue.lines)
         for s in lanes:
             out(f"for i in range({sums.BLOCK}):")
@@ -569,8 +613,11 @@ def generate(layout: Layout) -> tuple[str, dict[str, str]]:
         out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
     if layout.strided:
         _movers(layout, out)
-    if any(node.op == "keep" for k in range(program.passes) for node in nodes(program.outputs(k))):
+    used = {node.op for k in range(program.passes) for node in nodes(program.outputs(k))}
+    if "keep" in used:
         out(*_KEEP.format(kind=layout.p_kind).splitlines(), "")
+    if "dither" in used:
+        out(*_DITHER.format(kind=layout.p_kind, upper=noise.UPPER, factors=noise.FACTORS).splitlines(), "")
     out(*_FOLD.splitlines())
     if layout.matrix:
         out(*(_EXPAND + _ROW_SUMS + _COLUMN_SUMS).splitlines())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adamas import sums
+from adamas import noise, sums
 from adamas.backends import Array, Floats, Grads, Ints, Steps, Tensor, arithmetic, matrix_of
 from adamas.codecs import Codec, Matrix, Projecting
 from adamas.language import Complex, Measure, Rule, Word, call
@@ -135,8 +135,10 @@ class ReferenceLaunch:
             bad[i] = total(np.where(g2 <= limit, 0.0, 1.0), None)
         return square, bad
 
-    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Steps:
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None) -> Steps:
         runs = [_Step(self, t, g, rows[r]) for t, g, r in zip(self.tensors, grads.arrays, row_of, strict=True)]
+        for run, key in zip(runs, [] if keys is None else keys.tolist(), strict=False):
+            run.key = key
         with np.errstate(all="ignore"):
             for run in runs:
                 run.measure_all()
@@ -170,7 +172,11 @@ class _Step:
         self.matrix = matrix_of(launch.rule, launch.codecs, tensor.p.shape)
         self.order = tensor.order
         self.env: dict[str, Any] = {name: Value(x) for name, x in scalars.items()}
-        self.env |= {"p": self.word(tensor.p), "g": self.word(g) * self.env["grad_scale"]}
+        self.key = 0
+        weights = tensor.weights
+        self.beside = {name: self.word(tensor.state[name]) for name in weights.arrays}
+        p = weights.read(self.word(tensor.p), self.beside, self.keep)
+        self.env |= {"p": p, "g": self.word(g) * self.env["grad_scale"]}
         self.partial: dict[str, float] = {}
         self.stored: dict[str, Any] = {}
 
@@ -179,6 +185,13 @@ class _Step:
         x = np.ascontiguousarray(x.transpose(self.order)).reshape(self.matrix or -1)
         words = [Value(w.astype(self.dtype)) for w in _real_words(x)]
         return words[0] if len(words) == 1 else Complex(*words)
+
+    def keep(self, x: Value) -> Value:
+        return Value(x.x.astype(self.tensor.p.real.dtype).astype(self.dtype))
+
+    def dither(self, x: Value) -> Value:
+        random = noise.bits(self.key, x.x.size).reshape(x.x.shape)
+        return Value(noise.dither(x.x.astype(np.float32), random, self.tensor.p.dtype).astype(self.dtype))
 
     def measure(self, m: Measure) -> None:
         x = self.full(call(m.of, self.env))
@@ -266,13 +279,9 @@ class _Step:
 
     def observe(self) -> dict[str, float]:
         """The sums for diagnostics; writes nothing."""
-
-        def keep(x: Value) -> Value:
-            return Value(x.x.astype(self.tensor.p.real.dtype).astype(self.dtype))
-
         self.measure_all()
         self.update()
-        words = observed(self.rule, self.env, keep)
+        words = observed(self.rule, self.env, self.keep if self.tensor.weights.mode is None else lambda x: x)
         return {name: total(_finite(self.full(word)), self.matrix) for name, word in words.items()}
 
     def write(self, carried: Mapping[str, float]) -> None:
@@ -280,8 +289,10 @@ class _Step:
         env = self.env
         env |= {name: Value(x) for name, x in carried.items()}
         self.update()
-        self.store(self.tensor.p, env["p"] - env[self.rule.size] * env["u"])
-        for name, value in self.stored.items():
+        new = env["p"] - env[self.rule.size] * env["u"]
+        kept = self.tensor.weights.write(new, self.beside, self.keep, self.dither, env)
+        self.store(self.tensor.p, kept.pop("p"))
+        for name, value in {**kept, **self.stored}.items():
             self.store(self.tensor.state[name], value)
 
     def store(self, target: Array, value: Any) -> None:

@@ -142,8 +142,8 @@ class Search:
         if len(kinds) > 1 or self.x.size >= ONE_THREAD:
             return self._around(monitor(self.x.dtype.name))
         letters, group_of = self.optimizer._letters(), self.optimizer._plan.group_of
-        rows = [{**letters[g], **state.shared, **own} for g, own in zip(group_of, state.own, strict=True)]
-        self.by_tensor = len(letters) > 1 or any(state.own)
+        rows = [{**letters[g], **state.known(i)} for i, g in enumerate(group_of)]
+        self.by_tensor = len(letters) > 1 or bool(state.own)
         self.compiled = Loop(
             self.optimizer.rule, state.codecs[0], state.tensors, rows if self.by_tensor else rows[:1], self.ints
         )

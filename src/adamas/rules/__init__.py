@@ -12,6 +12,8 @@ REGISTRY: dict[str, Rule] = {
         "adamw",
         "amsgrad",
         "adamax",
+        "nadam",
+        "radam",
         "lamb",
         "adafactor",
         "prodigy",

@@ -52,3 +52,16 @@ rule = Rule(
     step=step,
     after=(clip_update, relative_size, decoupled),
 )
+
+
+def clamped_moments(g, v, b2):
+    return dict(v=ema(b2, v, abs2(g)))
+
+
+def clamped_step(g, v, eps1):
+    return g / sqrt(maximum(v, eps1 * eps1))
+
+
+#: As torch.optim.Adafactor: v is kept above ε₁², where the paper adds ε₁ to g². (torch also divides a matrix's row · column
+#: by at least ε₁ where the paper divides by their mean; this does not. The two differ where the mean of g² is below ε₁.)
+clamped = rule.but("adafactor-clamped", "Adafactor", __doc__, moments=clamped_moments, step=clamped_step)

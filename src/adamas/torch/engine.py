@@ -1,0 +1,217 @@
+"""A torch optimizer's parameters as states and plans: made when first needed, and anew when the user changed something.
+
+What the user sees, ``optimizer.param_groups`` and ``optimizer.state``, is the truth; the arrays behind it are shared
+with the kernels. Each step begins by looking whether everything still is what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import chain
+from operator import is_
+from types import NoneType
+from typing import Any
+
+import numpy as np
+import torch
+
+from adamas.backends import Floats, Ints
+from adamas.backends.cpu import Cpu
+from adamas.backends.dlpack import DATA, DIMS, NDIM, Reader
+from adamas.diagnostics import Observer
+from adamas.plan import NOTHING, Plan, Ready, check_apart
+from adamas.state import State
+from adamas.torch import leaf as leaves
+from adamas.torch.leaf import Leaf
+from adamas.torch.memory import array_of, check_gradient
+from adamas.torch.table import BY_GROUP, Row
+
+#: What a group cannot change without new arrays or another rule.
+FIXED = ("amsgrad", "decoupled_weight_decay", *BY_GROUP)
+
+#: Types of gradients that need no second look.
+PLAIN = {torch.Tensor, torch.nn.Parameter, NoneType}
+
+Group = dict[str, Any]
+
+
+@cache
+def reader() -> Reader:
+    """What tells where tensors lie."""
+    return Reader(torch.Tensor)
+
+
+def fixed(group: Group) -> list[Any]:
+    """Copies of what a group cannot change."""
+    return [dict(x) if isinstance(x, Mapping) else x for x in map(group.get, FIXED)]
+
+
+def names(groups: Sequence[Group]) -> list[list[str]]:
+    """What each parameter of each group is called: as the user says, or by its place among all."""
+    start, out = 0, []
+    for group in groups:
+        count = len(group["params"])
+        out.append(list(group.get("param_names") or (f"parameter {i}" for i in range(start, start + count))))
+        start += count
+    return out
+
+
+class Part:
+    """Parameters of one rule: their state, their plan, and the step counts that the user sees."""
+
+    def __init__(
+        self, members: Sequence[Leaf], start: int, kinds: Sequence[int], letters: Sequence[Mapping[str, float]], every: int | None
+    ) -> None:
+        self.leaves, self.span = list(members), slice(start, start + len(members))
+        rule = members[0].rule
+        self.state = state = State(rule, [m.tensor for m in members], [m.codecs for m in members])
+        state.start([letters[kind] for kind in kinds])
+        state.t[:] = [int(m.shown["step"]) for m in members]
+        state.steps = int(state.t.max(initial=0))
+        for name, values in state.own.items():
+            values[:] = [float(m.shown[name]) if t else x for m, t, x in zip(members, state.t, values, strict=True)]
+        self.steps = state.t.astype(np.float32)
+        for name, values in {"step": self.steps, **state.own}.items():
+            for i, m in enumerate(members):
+                m.shown[name] = torch.from_numpy(values[i : i + 1].reshape(()))
+        self.plan = Plan(state, Cpu(), kinds, array_of)
+        self.kind = self.plan.find(tuple(m.tensor.p.dtype for m in members))
+        self.observer = Observer(every)
+
+    def take_edits(self) -> None:
+        """Heed step counts that were changed in ``optimizer.state``; float32 tells them exactly up to 2²⁴."""
+        if (self.steps != self.state.t.astype(np.float32)).any():
+            self.state.t[:] = self.steps
+
+
+class Engine:
+    """All parameters that have a state or a gradient, in parts of one rule each."""
+
+    def __init__(self, optimizer: Any, before: Engine | None) -> None:
+        self.row: Row = optimizer.row
+        self.groups: list[Group] = optimizer.param_groups
+        self.flat, self.fixed = self._parameters(), [fixed(group) for group in self.groups]
+        found = self._leaves(optimizer, {} if before is None else {id(m.p): m for m in before.leaves})
+        check_apart([m.name for m in found], [m.tensor.p for m in found])
+        #: Parameters of one group and dtype share their hyper-parameters' letters.
+        self.kinds = list(dict.fromkeys((m.group, m.p.dtype) for m in found))
+        letters = optimizer._letters(self.kinds)
+        sets: dict[Any, list[Leaf]] = {}
+        for i, m in enumerate(found):
+            sets.setdefault((m.rule.name, i if optimizer._alone else None), []).append(m)
+        self.parts: list[Part] = []
+        for members in sets.values():
+            start = self.parts[-1].span.stop if self.parts else 0
+            kinds = [self.kinds.index((m.group, m.p.dtype)) for m in members]
+            self.parts.append(Part(members, start, kinds, letters, optimizer._every(members)))
+        self.leaves = list(chain.from_iterable(part.leaves for part in self.parts))
+        active = {id(m.p) for m in self.leaves}
+        self.resting = [p for p in self.flat if id(p) not in active]
+        self._look()
+        self.published = False
+        self._remember(optimizer, [])
+
+    def _parameters(self) -> list[torch.Tensor]:
+        return [p for group in self.groups for p in group["params"]]
+
+    def _leaves(self, optimizer: Any, before: Mapping[int, Leaf]) -> list[Leaf]:
+        found = []
+        for i, (group, called) in enumerate(zip(self.groups, names(self.groups), strict=True)):
+            for p, name in zip(group["params"], called, strict=True):
+                entry = optimizer.state[p] if p in optimizer.state else {}
+                if not entry and p.grad is None:
+                    continue
+                old = before.get(id(p)) or optimizer._loaded.get(id(p))
+                if old is None or not old.fits(name, self.row.rule(group), group, entry):
+                    old = leaves.make(self.row, p, name, i, group, optimizer.ema is not None, entry)
+                old.group = i
+                found.append(old)
+        return found
+
+    def _look(self) -> None:
+        """Remember how parameters lie in memory, and how their gradients usually will."""
+        self.p = [m.p for m in self.leaves]
+        self.dims = max((p.dim() for p in self.p), default=0)
+        self.complex = [i for i, p in enumerate(self.p) if p.is_complex()]
+        self.places = reader().read(self.p, self.dims)
+        self.usual = self.places.copy()
+        for row, m in zip(self.usual, self.leaves, strict=True):
+            row[DIMS + self.dims : DIMS + self.dims + m.p.dim()] = m.usual_strides()
+        sizes = self.usual[:, DIMS : DIMS + self.dims]
+        there = np.arange(self.dims) < self.usual[:, NDIM, None]
+        empty = ((sizes == 0) & there).any(axis=1, keepdims=True)
+        self.loose = np.zeros(self.usual.shape, bool)  # the address, and strides by which no element is reached
+        self.loose[:, DATA] = True
+        self.loose[:, DIMS + self.dims :] = (sizes == 1) | empty
+
+    # ---- what the user sees
+
+    def _remember(self, optimizer: Any, entries: list[dict[str, Any]]) -> None:
+        self.entries, self.values = entries, list(optimizer.state.values())
+        self.shown = [t for entry in entries for t in entry.values()]
+
+    def publish(self, optimizer: Any) -> None:
+        """Show the state, up to date; only now, so that a step that fails or is skipped leaves nothing behind."""
+        for part in self.parts:
+            part.steps[:] = part.state.t
+        if not self.published:
+            for m in self.leaves:
+                optimizer.state[m.p] = dict(m.shown)
+            self._remember(optimizer, [optimizer.state[p] for p in self.p])
+            self.published = True
+
+    def current(self, optimizer: Any) -> bool:
+        """Whether parameters, groups and state are what they were when this was made."""
+        flat = self._parameters()
+        return (
+            self.published
+            and self.groups is optimizer.param_groups
+            and len(flat) == len(self.flat)
+            and all(map(is_, flat, self.flat))
+            and [fixed(group) for group in self.groups] == self.fixed
+            and len(optimizer.state) == len(self.values)
+            and all(map(is_, optimizer.state.values(), self.values))
+            and sum(map(len, self.entries)) == len(self.shown)
+            and all(map(is_, chain.from_iterable(map(dict.values, self.entries)), self.shown))
+            and all(p.grad is None for p in self.resting)
+            and np.array_equal(reader().read(self.p, self.dims), self.places)
+        )
+
+    # ---- gradients
+
+    def read(self, part: Part) -> Ready:
+        """The gradients of a part, checked. Raises RuntimeError, TypeError or ValueError for one that cannot be used."""
+        grads: list[Any] = [p.grad for p in self.p[part.span]]
+        for i in self.complex:
+            j = i - part.span.start
+            if 0 <= j < len(grads) and grads[j] is not None:
+                grads[j] = grads[j].resolve_conj()
+        table = reader().read(grads, self.dims)
+        same = ((table == self.usual[part.span]) | self.loose[part.span]).all(axis=1)
+        if not set(map(type, grads)) <= PLAIN:
+            same &= np.array([type(g) in PLAIN for g in grads])
+        at = table[:, DATA].copy()
+        if same.all():
+            return part.plan.ready(part.kind, grads, at, ())
+        return self._read_odd(part, grads, at, np.flatnonzero(~same).tolist())
+
+    def _read_odd(self, part: Part, grads: list[Any], at: Ints, unlike: list[int]) -> Ready:
+        """… of which some are missing, or of another dtype, or do not lie in memory as usual."""
+        dtypes: list[Any] = [m.tensor.p.dtype for m in part.leaves]
+        for i in unlike:
+            m, g = part.leaves[i], grads[i]
+            if g is None:
+                grads[i], at[i], dtypes[i] = NOTHING, 0, None
+                continue
+            check_gradient(m.name, m.p, g, self.row.title)
+            grads[i] = array_of(g)
+            at[i], dtypes[i] = grads[i].ctypes.data, grads[i].dtype
+        kind = part.plan.find(tuple(dtypes))
+        odd = [i for i in unlike if dtypes[i] is not None and grads[i].strides != kind.strides[i]]
+        return part.plan.ready(kind, grads, at, odd)
+
+    def measure(self, ready: Iterable[Ready]) -> tuple[Floats, Floats]:
+        """What the gate asks for, of each parameter."""
+        measured = [part.plan.measure(r) for part, r in zip(self.parts, ready, strict=True)]
+        return np.concatenate([m[0] for m in measured]), np.concatenate([m[1] for m in measured])

@@ -1,0 +1,121 @@
+"""One parameter with its arrays: what the kernels read and write, and what the user sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import is_
+from typing import Any
+
+import torch
+
+from adamas import noise
+from adamas.backends import Tensor, dense_strides, order_of
+from adamas.codecs import Codec, Projecting
+from adamas.language import Rule
+from adamas.plan import overlaps
+from adamas.state import allocate, choose, keeping
+from adamas.torch.memory import array_of, check_parameter, short, tensor_of
+from adamas.torch.table import Row
+
+#: What stands beside a weight; without it in a file it begins anew.
+BESIDE = ("kahan", "master", "ema")
+
+
+@dataclass(eq=False)
+class Leaf:
+    """A parameter of one group.
+
+    shown: what ``optimizer.state[p]`` holds: tensors on the memory of the arrays, the step count, persistent scalars.
+    converted: the dtypes of what it was loaded from and of what it keeps, where they differ.
+    """
+
+    p: torch.Tensor
+    name: str
+    group: int
+    rule: Rule
+    codecs: dict[str, Codec]
+    tensor: Tensor
+    shown: dict[str, torch.Tensor] = field(default_factory=dict)
+    converted: str = ""
+
+    @property
+    def remembers(self) -> list[str]:
+        """The rule's persistent scalars of a tensor."""
+        return [m.name for m in self.rule.memory if m.scope == "tensor"]
+
+    def usual_strides(self) -> tuple[int, ...]:
+        """How a gradient without gaps lies in memory beside the state, in elements."""
+        strides = dense_strides(self.tensor.p.shape, self.tensor.order, 1)
+        return tuple(s // 2 for s in strides[:-1]) if self.p.is_complex() else strides
+
+    def fits(self, name: str, rule: Rule, settings: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+        """Whether this still is the parameter where it was, with these settings and these tensors as its state."""
+        array, mine = array_of(self.p), self.tensor.p
+        where = [(a.ctypes.data, a.shape, a.strides, a.dtype) for a in (array, mine)]
+        return (
+            where[0] == where[1]
+            and (self.name, self.rule.name) == (name, rule.name)
+            and self.codecs == choose(rule, settings["state"], name, mine.shape)
+            and self.tensor.weights == keeping(settings["weights"], self.tensor.weights.average, mine)
+            and self.tensor.key == noise.key(settings["seed"], name)
+            and entry.keys() == self.shown.keys()
+            and all(map(is_, entry.values(), (self.shown[key] for key in entry)))
+        )
+
+
+def make(
+    row: Row, p: torch.Tensor, name: str, group: int, settings: Mapping[str, Any], average: bool, entry: Mapping[str, Any]
+) -> Leaf:
+    """A parameter's arrays, holding what ``entry`` says: a state as torch keeps it, or nothing before the first step.
+
+    Raises TypeError or ValueError if the parameter cannot be stepped, or the state is none of this rule and shape.
+    """
+    check_parameter(name, p)
+    rule, array = row.rule(settings), array_of(p)
+    if overlaps(array):
+        raise ValueError(f"{name}: elements of the parameter share memory (an expanded view); pass p.clone()")
+    codecs = choose(rule, settings["state"], name, array.shape)
+    if p.is_complex() and any(isinstance(codec, Projecting) for codec in codecs.values()):
+        raise ValueError(f"{name}: state={settings['state']!r} cannot hold complex parameters; use state='float32'")
+    weights = keeping(settings["weights"], average, array)
+    order = order_of(rule, codecs, array)
+    arrays = allocate(rule, codecs, weights, array, order)
+    leaf = Leaf(p, name, group, rule, codecs, Tensor(name, array, order, arrays, weights, noise.key(settings["seed"], name)))
+    leaf.shown["step"] = torch.zeros((), dtype=torch.float32)
+    leaf.shown |= {name: torch.zeros((), dtype=torch.float64) for name in leaf.remembers}
+    leaf.shown |= {row.key(key): tensor_of(a, p.is_complex()) for key, a in arrays.items()}
+    if entry:
+        _take_over(leaf, entry)
+    return leaf
+
+
+def _take_over(leaf: Leaf, entry: Mapping[str, Any]) -> None:
+    lacks, extra = sorted(leaf.shown.keys() - entry.keys() - set(BESIDE)), set(entry) - leaf.shown.keys() - set(BESIDE)
+    if lacks or extra:
+        found = [f"lacks {', '.join(lacks)}"] * bool(lacks)
+        found += [f"has an unknown {', '.join(sorted(map(str, extra)))}"] * bool(extra)
+        raise ValueError(
+            f"state of {leaf.name}: it {' and '.join(found)}; {leaf.rule.title} as set here keeps {', '.join(leaf.shown)}"
+        )
+    for key, target in leaf.shown.items():
+        if key in entry:
+            _copy(leaf, key, target, entry[key])
+        elif key == "ema":
+            target.copy_(leaf.p.detach())
+
+
+def _copy(leaf: Leaf, key: str, target: torch.Tensor, value: Any) -> None:
+    if not isinstance(value, torch.Tensor):
+        value = torch.tensor(float(value), dtype=torch.float64)  # older torch kept step counts as numbers
+    value = value.detach()
+    if value.shape != target.shape and not (value.numel() == 1 and target.dim() == 0):
+        raise ValueError(
+            f"state of {leaf.name}: {key} has shape {tuple(value.shape)}, expected {tuple(target.shape)}; "
+            "it belongs to another parameter or another state="
+        )
+    if value.is_complex() != target.is_complex():
+        raise ValueError(f"state of {leaf.name}: {key} is {value.dtype}, expected {target.dtype}")
+    target.copy_(value.reshape(target.shape))
+    if value.dtype != target.dtype and key not in ("step", *leaf.remembers):
+        leaf.converted = f"{short(value.dtype)} in the file, {short(target.dtype)} here"

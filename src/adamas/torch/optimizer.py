@@ -1,0 +1,328 @@
+"""The PyTorch optimizers: ``torch.optim.Optimizer`` subclasses, one a row of the table."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from adamas.diagnostics import LOST, Diagnostics
+from adamas.gate import Decision, Gate, decide
+from adamas.language import Hyper
+from adamas.nest import nearest
+from adamas.optimizer import check_keeping
+from adamas.plan import Ready
+from adamas.state import choose
+from adamas.torch import checkpoint
+from adamas.torch.engine import Engine, Part, names
+from adamas.torch.leaf import Leaf
+from adamas.torch.memory import check_parameter
+from adamas.torch.table import BY_GROUP, OPTIONS, Row
+from adamas.weights import DECAY, MODES
+
+#: Every so many steps 16-bit weights without a mode are looked at, until a warning was given.
+LOOK_EVERY = 100
+
+
+def number(value: Any) -> Any:
+    """A hyper-parameter as numbers: of a tensor its value, of a tuple or list the same of each."""
+    if isinstance(value, torch.Tensor):
+        return value.item()
+    return tuple(map(number, value)) if isinstance(value, (tuple, list)) else value
+
+
+class Optimizer(torch.optim.Optimizer):
+    """Base of the optimizers over tensors; see the classes of the table, such as ``adamas.torch.AdamW``."""
+
+    row: ClassVar[Row]
+    _step_supports_amp_scaling = True  # GradScaler hands over scale and verdict instead of rewriting gradients
+    _alone = False  # whether each parameter is stepped by itself
+
+    def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        options = self._bind(params, args, kwargs)
+        self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
+        self.ema = options.pop("ema")
+        self.diagnostics_every = options.pop("diagnostics_every")
+        check_keeping(self.ema, options["seed"])
+        #: What became of the latest step.
+        self.last_step: Decision | None = None
+        #: Steps not taken, for gradients that were not finite.
+        self.skipped_steps = 0
+        self._warned = False
+        self._forget()
+        super().__init__(params, {**options, **self.row.fixed})
+
+    def _bind(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        signature = inspect.signature(type(self))
+        for name in kwargs:
+            if name not in signature.parameters:
+                known = [n for n in signature.parameters if n != "params"]
+                raise TypeError(f"{type(self).__name__}() has no option {name!r}{nearest(name, known)}")
+        bound = signature.bind(params, *args, **kwargs)
+        bound.apply_defaults()
+        return {name: value for name, value in bound.arguments.items() if name != "params"}
+
+    def _forget(self) -> None:
+        self._engine: Engine | None = None
+        self._loaded: dict[int, Leaf] = {}
+        self._checked: Any = None
+        self._averaged = False
+
+    # ---- groups and hyper-parameters
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As ``torch.optim.Optimizer.add_param_group``; also checks every option and tensor of the group."""
+        if isinstance(param_group, dict):
+            self._check_keys(param_group)
+        super().add_param_group(param_group)
+        try:
+            self._check_group(len(self.param_groups) - 1)
+        except BaseException:
+            self.param_groups.pop()
+            raise
+
+    def _check_keys(self, group: Mapping[str, Any]) -> None:
+        known = [*self.defaults, "params", "param_names", "initial_lr"]
+        for name in group:
+            if name in OPTIONS and name not in BY_GROUP:
+                raise TypeError(f"{name} is for all groups together: pass it to {type(self).__name__}, not in a group")
+            if name not in known and nearest(name, known):
+                raise TypeError(f"a group of {type(self).__name__} has no option {name!r}{nearest(name, known)}")
+
+    def _check_group(self, i: int) -> None:
+        """Raise TypeError, ValueError or RuntimeError unless the group can be stepped as it says."""
+        group = self.param_groups[i]
+        self._check_flags(group)
+        ids = [id(p) for p in group["params"]]
+        if len(set(ids)) < len(ids):
+            raise ValueError("a parameter stands twice in one group: it would be stepped twice")
+        self._letters([(i, p.dtype) for p in group["params"]] or [(i, torch.float32)])
+        rule = self.row.rule(group)
+        for p, name in zip(group["params"], names(self.param_groups)[i], strict=True):
+            check_parameter(name, p)
+            choose(rule, group["state"], name, (*p.shape, 2) if p.is_complex() else tuple(p.shape))
+        choose(rule, group["state"], "", (1, 1))
+        if group["weights"] not in MODES:
+            raise ValueError(f"weights={group['weights']!r}: expected one of {', '.join(map(repr, MODES))}")
+        check_keeping(None, group["seed"])
+
+    def _check_flags(self, group: Mapping[str, Any]) -> None:
+        title = type(self).__name__
+        lr, betas = group["lr"], group.get("betas")
+        if group.get("fused") and group.get("foreach"):
+            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+        if group.get("fused") and group.get("differentiable"):
+            raise RuntimeError("`fused` does not support `differentiable`")
+        for name, value in (("lr", lr), *((f"betas[{j}]", b) for j, b in enumerate(betas or ()))):
+            if isinstance(value, torch.Tensor):
+                if group.get("foreach") and not group.get("capturable"):
+                    raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
+                if value.numel() != 1:
+                    raise ValueError(f"{name}: a tensor of {value.numel()} elements, expected one of 1 element")
+        if betas is not None and len({isinstance(b, torch.Tensor) for b in betas}) > 1:
+            raise ValueError("betas must be either both floats or both Tensors")
+        if group.get("differentiable"):
+            raise NotImplementedError(f"{title}: differentiable=True is not to be had; take torch.optim.{title} for it")
+        if group.get("capturable"):
+            raise NotImplementedError(f"{title}: capturable=True is for CUDA graphs, and these parameters are on the CPU")
+        for name in ("maximize", "amsgrad", "decoupled_weight_decay"):
+            if not isinstance(group.get(name, False), (bool, np.bool)):
+                raise TypeError(f"{name}={group[name]!r}: expected True or False")
+
+    def _letters(self, kinds: Sequence[tuple[int, torch.dtype]]) -> list[dict[str, float]]:
+        """The hyper-parameters of groups and dtypes at the coming step, as letters; raises if one is out of range."""
+        hyper = self.row.base.hyper
+        current = [[number(self.param_groups[i][name]) for name in hyper] + [dtype] for i, dtype in kinds]
+        if self._checked is None or self._checked[0] != current:
+            letters = [self._check(i, values) for (i, _), values in zip(kinds, current, strict=True)]
+            self._checked = (current, letters)
+        out: list[dict[str, float]] = self._checked[1]
+        return out
+
+    def _check(self, i: int, values: list[Any]) -> dict[str, float]:
+        rule, dtype = self.row.base, values[-1]
+        named = dict(zip(rule.hyper, values, strict=False))
+        if isinstance(named.get("eps"), tuple) and named["eps"][0] is None:
+            named["eps"] = (torch.finfo(dtype).eps, *named["eps"][1:])
+        for name, value in named.items():
+            self._check_one(i, name, rule.hyper[name], value)
+        return rule.letters(named) | ({} if self.ema is None else {DECAY: self.ema})
+
+    def _check_one(self, i: int, name: str, hyper: Hyper, value: Any) -> None:
+        try:
+            hyper.check(name, value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{type(self).__name__}, group {i}: {error}") from None
+
+    # ---- a step
+
+    @torch.compiler.disable
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step, in place: p ← p − lr·u, for every parameter with a gradient.
+
+        closure: reevaluates the model and returns the loss, which is returned. ``last_step`` then tells the gradients'
+        norm (if the gate measured it), the clip factor, and whether the step was applied.
+
+        Raises RuntimeError, TypeError or ValueError for a gradient or hyper-parameter that cannot be used, and
+        FloatingPointError as ``nonfinite="raise"`` says; then nothing has been changed.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with torch.no_grad():
+            engine = self._ready()
+            self._run(engine, engine.parts)
+        return loss
+
+    def _ready(self) -> Engine:
+        if self._averaged:
+            raise RuntimeError("inside averaged(): the parameters are averages now; leave it before the next step")
+        if self._engine is None or not self._engine.current(self):
+            self._engine = Engine(self, self._engine)
+        return self._engine
+
+    def _run(self, engine: Engine, parts: Sequence[Part]) -> None:
+        """A step of these parts together."""
+        for group in self.param_groups:
+            if not isinstance(group.get("maximize", False), (bool, np.bool)):
+                raise TypeError(f"maximize={group['maximize']!r}: expected True or False")
+        letters = self._letters(engine.kinds)
+        for part in parts:
+            self._before(part, letters)
+        ready = [engine.read(part) for part in parts]
+        scale = getattr(self, "grad_scale", None)
+        scale = 1.0 if scale is None else float(scale)
+        self.last_step = decision = self._decide(parts, ready, scale)
+        if not decision.applied:
+            self.skipped_steps += 1
+            return
+        signs = [-1.0 if self.param_groups[i].get("maximize") else 1.0 for i, _ in engine.kinds]
+        factors = [sign * decision.clip / scale for sign in signs]
+        for part, mine in zip(parts, ready, strict=True):
+            part.plan.advance(mine, letters, factors, part.observer, decision.clip < 1)
+            for name, value in part.state.shared.items():
+                for group in self.param_groups:
+                    group[name] = value
+        engine.publish(self)
+        self._loaded = {}
+        if not self._warned:
+            self._warn_of_lost_updates(parts)
+
+    def _before(self, part: Part, letters: Sequence[Mapping[str, float]]) -> None:
+        """Heed what the user may have changed: step counts, and scalars of all tensors, which stand in the groups."""
+        part.take_edits()
+        for name in part.state.shared:
+            part.state.shared[name] = float(self.param_groups[0].get(name, part.state.shared[name]))
+        for name in part.plan.needs_equal():
+            values = {letters[kind][name] for kind in set(part.plan.group_of.tolist()) if name in letters[kind]}
+            if len(values) > 1:
+                raise ValueError(
+                    f"{self.row.title} estimates over all groups: {name} must not differ, got {sorted(values)}"
+                )
+
+    def _decide(self, parts: Sequence[Part], ready: Sequence[Ready], scale: float) -> Decision:
+        found_inf = getattr(self, "found_inf", None)
+        if found_inf is not None and float(found_inf) > 0:
+            return Decision(applied=False)
+        if not self.gate.needed or not parts:
+            return Decision()
+        measured = [part.plan.measure(mine) for part, mine in zip(parts, ready, strict=True)]
+        square, bad = (np.concatenate(sums) for sums in zip(*measured, strict=True))
+        return decide(self.gate, [m.name for part in parts for m in part.leaves], square, bad, scale)
+
+    # ---- looking
+
+    def _every(self, members: Sequence[Leaf]) -> int | None:
+        """How often a part is looked at: as the user says, else for a while where 16-bit weights may stand still."""
+        if self.diagnostics_every is not None or self._warned:
+            return self.diagnostics_every
+        return LOOK_EVERY if any(_stands_still(m) for m in members) else None
+
+    def _warn_of_lost_updates(self, parts: Sequence[Part]) -> None:
+        lost = moves = 0.0
+        for part in parts:
+            if part.observer.latest is None or part.observer.latest[0] != part.state.steps:
+                continue
+            for seen in part.observer.latest[2]:
+                here = [_stands_still(part.leaves[i]) for i in seen.indices.tolist()]
+                lost, moves = lost + float(seen.sums["lost"][here].sum()), moves + float(seen.sums["moves"][here].sum())
+        if moves and lost > LOST * moves:
+            self._warned = True
+            warnings.warn(
+                f"{lost / moves:.0%} of the updates to 16-bit parameters are lost, as they are below half a unit in the "
+                f"weights' last place: make the optimizer with weights='stochastic' (or 'kahan', 'master'), or raise lr",
+                UserWarning,
+                stacklevel=6,
+            )
+            if self.diagnostics_every is None:
+                for part in parts:
+                    part.observer.every = None
+
+    def diagnostics(self) -> Diagnostics:
+        """What was seen at the last step that was looked at; see ``diagnostics_every``.
+
+        Raises RuntimeError if there is nothing to show.
+        """
+        if self.diagnostics_every is None:
+            raise RuntimeError("diagnostics are off: make the optimizer with diagnostics_every=100, say")
+        parts = self._engine.parts if self._engine else []
+        if not parts:
+            raise RuntimeError("no diagnostics yet: they are gathered at a step; call step first")
+        seen = [part.observer.read([m.name for m in part.leaves]) for part in parts]
+        tensors = {name: found for d in seen for name, found in d.tensors.items()}
+        return Diagnostics(seen[0].step, seen[0].clip_rate, tensors)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within the context, parameters are the averages that ``ema`` keeps; afterwards what they were.
+
+        Parameters that were never stepped stay as they are. Raises RuntimeError without ``ema``.
+        """
+        if self.ema is None:
+            raise RuntimeError("no averages are kept: make the optimizer with ema=0.999, say")
+        if self._averaged:
+            raise RuntimeError("already inside averaged()")
+        with torch.no_grad():
+            mine = [(p, entry["ema"]) for p, entry in self.state.items() if "ema" in entry]
+            kept = [p.detach().clone() for p, _ in mine]
+            for p, average in mine:
+                p.copy_(average)
+        self._averaged = True
+        try:
+            yield
+        finally:
+            self._averaged = False
+            with torch.no_grad():
+                for (p, _), old in zip(mine, kept, strict=True):
+                    p.copy_(old)
+
+    # ---- state
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        """Take over a ``state_dict`` of this class or of torch's of the same name, by copying.
+
+        Parameters are matched by name where both sides have names, else by place. What a group declares here as
+        ``state`` and ``weights`` stays; everything else of a group is restored. Raises ValueError or TypeError, with
+        nothing changed, if it does not fit.
+        """
+        checkpoint.load(self, state_dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        mine = ("gate", "ema", "diagnostics_every", "last_step", "skipped_steps", "_warned")
+        return {**super().__getstate__(), **{name: getattr(self, name) for name in mine}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._forget()
+
+
+def _stands_still(m: Leaf) -> bool:
+    """Whether rounding can take a weight's whole change."""
+    return m.tensor.p.dtype.itemsize == 2 and m.tensor.weights.mode is None
+

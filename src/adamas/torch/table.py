@@ -1,0 +1,126 @@
+"""What a name means in PyTorch: its signature there, and the rule that it asks for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adamas import rules
+from adamas.language import Rule, decoupled
+from adamas.rules import adafactor
+
+#: Slot → its name in ``optimizer.state[p]``, which is torch's.
+KEYS = {"m": "exp_avg", "v": "exp_avg_sq", "w": "max_exp_avg_sq", "n": "exp_inf"}
+
+#: Keyword options that every class has beside torch's, with their defaults.
+OPTIONS: dict[str, Any] = {
+    "state": "float32",
+    "max_grad_norm": None,
+    "nonfinite": "propagate",
+    "weights": None,
+    "seed": 0,
+    "ema": None,
+    "diagnostics_every": None,
+}
+
+#: Options that each group may have its own of; the others are for all groups together.
+BY_GROUP = ("state", "weights", "seed")
+
+#: Options that change how torch computes, never what: accepted, and nothing here depends on them.
+NO_OPS = ("foreach", "fused", "capturable", "differentiable")
+
+
+def _decoupled(rule: Rule) -> Rule:
+    """The rule with decay beside the step; of Adam, AdamW."""
+    if rule.name == "adam":
+        return rules.get("adamw")
+    return rule.but(f"{rule.name}w", f"{rule.title}W", rule.doc, before=(), after=(decoupled,))
+
+
+@dataclass(frozen=True)
+class Row:
+    """title: the class's name. base: the rule without flags. like: a function with the signature.
+
+    fixed: options of torch's that the name itself decides. keys: names in the state where they differ from KEYS.
+    """
+
+    title: str
+    base: Rule
+    like: Callable[..., Any] | inspect.Signature
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    def rule(self, group: Mapping[str, Any]) -> Rule:
+        """The rule of a parameter group, by its flags."""
+        rule = rules.get("amsgrad") if group.get("amsgrad") else self.base
+        return _decoupled(rule) if group.get("decoupled_weight_decay") else rule
+
+    def key(self, array: str) -> str:
+        """The name of an array in ``optimizer.state[p]``: of slot m, and of a mean of one, as v.row."""
+        slot, dot, mean = array.partition(".")
+        return {**KEYS, **self.keys}.get(slot, slot) + dot + mean
+
+    def signature(self) -> inspect.Signature:
+        """torch's signature, then our own options as keywords."""
+        theirs = self.like if isinstance(self.like, inspect.Signature) else inspect.signature(self.like)
+        defaults = {**OPTIONS, "state": "float32" if all(s.codec == "float32" for s in self.base.slots) else None}
+        kind = inspect.Parameter.KEYWORD_ONLY
+        ours = [inspect.Parameter(name, kind, default=default) for name, default in defaults.items()]
+        return theirs.replace(parameters=[*theirs.parameters.values(), *ours])
+
+
+def _own(rule: Rule) -> Row:
+    """A rule that torch has not: its hyper-parameters, then what torch's classes have as keywords."""
+    kind = inspect.Parameter
+    hyper = [kind(name, kind.POSITIONAL_OR_KEYWORD, default=h.default) for name, h in rule.hyper.items()]
+    flags = {"maximize": False, "foreach": None, "capturable": False, "differentiable": False, "fused": None}
+    others = [kind(name, kind.KEYWORD_ONLY, default=default) for name, default in flags.items()]
+    return Row(rule.title, rule, inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *hyper, *others]))
+
+
+_TORCH = (
+    Row(
+        "Adam",
+        rules.get("adam"),
+        lambda params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, foreach=None,
+        maximize=False, capturable=False, differentiable=False, fused=None, decoupled_weight_decay=False: None,
+    ),
+    Row(
+        "AdamW",
+        rules.get("adam"),
+        lambda params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *, maximize=False,
+        foreach=None, capturable=False, differentiable=False, fused=None: None,
+        fixed={"decoupled_weight_decay": True},
+    ),
+    Row(
+        "Adamax",
+        rules.get("adamax"),
+        lambda params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, foreach=None, *, maximize=False,
+        differentiable=False, capturable=False: None,
+    ),
+    Row(
+        "NAdam",
+        rules.get("nadam"),
+        lambda params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, momentum_decay=4e-3,
+        decoupled_weight_decay=False, *, foreach=None, maximize=False, capturable=False, differentiable=False: None,
+    ),
+    Row(
+        "RAdam",
+        rules.get("radam"),
+        lambda params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False, *,
+        foreach=None, maximize=False, capturable=False, differentiable=False: None,
+    ),
+    Row(
+        "Adafactor",
+        adafactor.clamped,
+        lambda params, lr=1e-2, beta2_decay=-0.8, eps=(None, 1e-3), d=1.0, weight_decay=0.0, *, foreach=None,
+        maximize=False: None,
+        keys={"v": "variance"},
+    ),
+)  # fmt: skip
+
+#: Class name → its row: torch's names, then every other rule of the registry.
+ROWS: dict[str, Row] = {row.title: row for row in _TORCH}
+ROWS |= {rule.title: _own(rule) for rule in rules.REGISTRY.values() if rule.title not in ROWS}
