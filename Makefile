@@ -41,6 +41,7 @@ format: $(STAMPS)/lint
 
 bench: $(STAMPS)/test
 	$(BIN)/python benchmarks/numpy_step.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/torch_step.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/rules_bandwidth.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/minimize.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/find_lr.py $(BENCH_ARGS)
