@@ -1,6 +1,6 @@
-"""Write src/adamas/__init__.pyi, so that editors show the classes that are made from the registry.
+"""Write src/adamas/__init__.pyi and src/adamas/torch/__init__.pyi, so that editors show the classes that are made.
 
-``python tools/stubs.py`` writes it; ``python tools/stubs.py --check`` fails if it is out of date.
+``python tools/stubs.py`` writes them; ``python tools/stubs.py --check`` fails if one is out of date.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+import adamas.torch
 from adamas.language import Hyper
 from adamas.optimizer import CLASSES, OPTIONS, optimizer_class, signature_of
+from adamas.torch import ROWS
 
-STUB = Path(__file__).parents[1] / "src/adamas/__init__.pyi"
+SOURCE = Path(__file__).parents[1] / "src/adamas"
 
 HEAD = '''\
 """Made by tools/stubs.py from the registry of rules; not to be edited."""
@@ -70,18 +72,68 @@ def _class(title: str, rule_name: str) -> str:
     return f"class {title}(Optimizer):\n" + textwrap.indent("\n".join(body), "    ", lambda line: bool(line.strip()))
 
 
-def text() -> str:
-    """The stub."""
-    return HEAD + "\n" + "\n\n".join(_class(title, name) for title, name in CLASSES.items()) + "\n"
+TORCH_HEAD = '''\
+"""Made by tools/stubs.py from the table of torch's names; not to be edited."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+from adamas.torch.backward import in_backward as in_backward
+from adamas.torch.groups import param_groups as param_groups
+from adamas.torch.optimizer import Optimizer as Optimizer
+from adamas.torch.sparse import SparseAdam as SparseAdam
+from adamas.torch.table import ROWS as ROWS
+'''
+
+TORCH_TYPES = TYPES | {
+    "params": "ParamsT",
+    "lr": "float | Tensor",
+    "betas": "tuple[float | Tensor, float | Tensor]",
+    "foreach": "bool | None",
+    "fused": "bool | None",
+    **dict.fromkeys(("amsgrad", "capturable", "decoupled_weight_decay", "differentiable", "maximize"), "bool"),
+}
+
+
+def _torch_type(name: str, default: object) -> str:
+    if name in TORCH_TYPES:
+        return TORCH_TYPES[name]
+    kinds = ["float | None" if x is None else "float" for x in default] if isinstance(default, tuple) else []
+    return f"tuple[{', '.join(kinds)}]" if kinds else "float"
+
+
+def _torch_class(name: str) -> str:
+    lines, keywords = ["self,"], False
+    for p in ROWS[name].signature().parameters.values():
+        if p.kind is p.KEYWORD_ONLY and not keywords:
+            lines, keywords = [*lines, "*,"], True
+        default = "" if p.default is p.empty else f" = {_default(p.default)}"
+        lines.append(f"{p.name}: {_torch_type(p.name, p.default)}{default},")
+    doc = (getattr(adamas.torch, name).__doc__ or "").strip()
+    body = [f'"""{doc}\n"""', "def __init__(", *(f"    {line}" for line in lines), ") -> None: ..."]
+    return f"class {name}(Optimizer):\n" + textwrap.indent("\n".join(body), "    ", lambda line: bool(line.strip()))
+
+
+def stubs() -> dict[Path, str]:
+    """File → its text."""
+    classes = [_class(title, name) for title, name in CLASSES.items()]
+    in_torch = [_torch_class(name) for name in ROWS]
+    return {
+        SOURCE / "__init__.pyi": "\n\n".join((HEAD, *classes)).replace("\n\n\n", "\n\n") + "\n",
+        SOURCE / "torch/__init__.pyi": "\n\n".join((TORCH_HEAD, *in_torch)).replace("\n\n\n", "\n\n") + "\n",
+    }
 
 
 def main() -> None:
     """Write or check."""
-    if "--check" in sys.argv:
-        if not STUB.exists() or STUB.read_text(encoding="utf-8") != text():
-            sys.exit(f"{STUB} is out of date: run `make format`")
-    else:
-        STUB.write_text(text(), encoding="utf-8")
+    for path, text in stubs().items():
+        if "--check" not in sys.argv:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            sys.exit(f"{path} is out of date: run `make format`")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,13 @@ class Adam(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
     groups : dict or None
         Name pattern → what differs for the leaves that match it (the first pattern wins), such as
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
@@ -75,6 +82,9 @@ class Adam(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
         diagnostics_every: int | None = None,
@@ -111,6 +121,13 @@ class AdamW(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
     groups : dict or None
         Name pattern → what differs for the leaves that match it (the first pattern wins), such as
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
@@ -137,6 +154,9 @@ class AdamW(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
         diagnostics_every: int | None = None,
@@ -174,6 +194,13 @@ class AMSGrad(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
     groups : dict or None
         Name pattern → what differs for the leaves that match it (the first pattern wins), such as
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
@@ -200,6 +227,9 @@ class AMSGrad(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
         diagnostics_every: int | None = None,
@@ -238,6 +268,13 @@ class Adamax(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
     groups : dict or None
         Name pattern → what differs for the leaves that match it (the first pattern wins), such as
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
@@ -264,6 +301,161 @@ class Adamax(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class NAdam(Optimizer):
+    """NAdam: Adam with Nesterov's momentum, as torch (Dozat, 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ).
+
+        μₜ = β₁ (1 − ½ · 0.96^(t ψ))              ψ: momentum_decay
+        M ← M μₜ                                  the product of all μ so far
+        p ← p − lr · ((1 − μₜ)/(1 − M) g + μₜ₊₁/(1 − M μₜ₊₁) m) / (√(v / (1 − β₂ᵗ)) + ε)
+
+    optax's NAdam takes a constant μ = β₁, another algorithm.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.002
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    momentum_decay : float, default 0.004
+        Ψ, how soon the momentum reaches β₁ (per step), in [0, inf].
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.002,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 0.004,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class RAdam(Optimizer):
+    """RAdam: Adam whose first steps wait for a trustworthy v (Liu et al., 2020, arXiv:1908.03265, Algorithm 2).
+
+        ρ∞ = 2/(1 − β₂) − 1,   ρ = ρ∞ − 2 t β₂ᵗ/(1 − β₂ᵗ)
+        r = √((ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ))
+        p ← p − lr · r · m̂ / ((√v + ε) / √(1 − β₂ᵗ))        if ρ > 5
+        p ← p − lr · m̂                                      otherwise
+
+    As in torch, ε is added to √v before its bias correction, and the threshold is 5 where the paper has 4.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
         diagnostics_every: int | None = None,
@@ -299,6 +491,13 @@ class LAMB(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
     groups : dict or None
         Name pattern → what differs for the leaves that match it (the first pattern wins), such as
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
@@ -325,6 +524,9 @@ class LAMB(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
         diagnostics_every: int | None = None,
@@ -368,6 +570,13 @@ class Adafactor(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
     groups : dict or None
         Name pattern → what differs for the leaves that match it (the first pattern wins), such as
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
@@ -395,6 +604,9 @@ class Adafactor(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
         diagnostics_every: int | None = None,
@@ -443,6 +655,13 @@ class Prodigy(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
     groups : dict or None
         Name pattern → what differs for the leaves that match it (the first pattern wins), such as
         ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
@@ -472,6 +691,9 @@ class Prodigy(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         backend: str | Backend = "cpu",
         diagnostics_every: int | None = None,

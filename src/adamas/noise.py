@@ -32,7 +32,8 @@ def step_keys(keys: npt.NDArray[np.uint64], t: npt.NDArray[np.int64]) -> npt.NDA
     x = keys + t.astype(np.uint64) * _STEP
     x = (x ^ (x >> np.uint64(30))) * _SPLIT[0]
     x = (x ^ (x >> np.uint64(27))) * _SPLIT[1]
-    return (x ^ (x >> np.uint64(31))).view(np.int64)
+    keys_of_steps: npt.NDArray[np.int64] = (x ^ (x >> np.uint64(31))).view(np.int64)
+    return keys_of_steps
 
 
 def bits(step_key: int, count: int) -> npt.NDArray[np.uint32]:

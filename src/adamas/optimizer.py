@@ -57,8 +57,8 @@ nonfinite : "propagate", "skip" or "raise"
 maximize : bool
     Ascend instead of descend.
 weights : None, "stochastic", "kahan" or "master"
-    How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by stochastic
-    rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider parameters need none.
+    How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+    stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
 ema : float or None
     Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
 seed : int
@@ -98,7 +98,7 @@ def backend_of(choice: str | Backend) -> Backend:
 
 def check_keeping(ema: Any, seed: Any) -> None:
     """Raise TypeError or ValueError unless these are a decay, or None, and a seed."""
-    if ema is not None and (isinstance(ema, bool) or not isinstance(ema, Real) or not 0 <= ema < 1):
+    if ema is not None and (isinstance(ema, bool) or not isinstance(ema, Real) or not 0 <= float(ema) < 1):
         raise ValueError(f"ema={ema!r}: expected a decay in [0, 1), or None")
     if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise TypeError(f"seed={seed!r}: expected an integer")

@@ -271,9 +271,7 @@ class Plan:
         """Drive the launches, all of them up to what is summed over all tensors, then to the end."""
         keys = None if self.keys is None else noise.step_keys(self.keys, self.state.t + 1)
         runs = [
-            group.launch.step(
-                grads, rows, row_of[group.indices], None if keys is None else keys[group.indices]
-            )
+            group.launch.step(grads, rows, row_of[group.indices], None if keys is None else keys[group.indices])
             for group, grads in zip(groups, mine, strict=True)
         ]
         if not self.state.rule.carry:

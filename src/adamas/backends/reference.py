@@ -191,7 +191,7 @@ class _Step:
 
     def dither(self, x: Value) -> Value:
         random = noise.bits(self.key, x.x.size).reshape(x.x.shape)
-        return Value(noise.dither(x.x.astype(np.float32), random, self.tensor.p.dtype).astype(self.dtype))
+        return Value(noise.dither(np.asarray(x.x, np.float32), random, self.tensor.p.dtype).astype(self.dtype))
 
     def measure(self, m: Measure) -> None:
         x = self.full(call(m.of, self.env))

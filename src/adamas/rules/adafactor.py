@@ -62,6 +62,7 @@ def clamped_step(g, v, eps1):
     return g / sqrt(maximum(v, eps1 * eps1))
 
 
-#: As torch.optim.Adafactor: v is kept above ε₁², where the paper adds ε₁ to g². (torch also divides a matrix's row · column
-#: by at least ε₁ where the paper divides by their mean; this does not. The two differ where the mean of g² is below ε₁.)
+#: As torch.optim.Adafactor: v is kept above ε₁², where the paper adds ε₁ to g². (torch also divides row · column of a
+#: matrix by at least ε₁ where the paper divides by their mean; this does not. They differ where the mean of g² is below
+#: ε₁, and there by a factor that the clipping of updates takes away again, unless v is near ε₁².)
 clamped = rule.but("adafactor-clamped", "Adafactor", __doc__, moments=clamped_moments, step=clamped_step)

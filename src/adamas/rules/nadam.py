@@ -1,4 +1,4 @@
-"""NAdam: Adam with Nesterov's momentum (Dozat, 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ), as torch.
+"""NAdam: Adam with Nesterov's momentum, as torch (Dozat, 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ).
 
     μₜ = β₁ (1 − ½ · 0.96^(t ψ))              ψ: momentum_decay
     M ← M μₜ                                  the product of all μ so far

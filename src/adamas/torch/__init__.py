@@ -18,16 +18,66 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from adamas.torch.backward import in_backward
+from adamas.torch.groups import param_groups
 from adamas.torch.optimizer import Optimizer
-from adamas.torch.table import ROWS
+from adamas.torch.sparse import SparseAdam
+from adamas.torch.table import ROWS, Row
 
-__all__ = ["Optimizer", *ROWS]
+__all__ = ["Optimizer", "SparseAdam", "in_backward", "param_groups", *ROWS]
+
+
+_DOC = """
+
+Parameters
+----------
+params : iterable of tensors, of (name, tensor), or of dicts of options with them as "params"
+    float64, float32, float16, bfloat16, complex64 or complex128 on the CPU, of any shape and strides. Arithmetic
+    and state are float64 for float64 and complex128, else float32. A complex number is a pair of real ones here.
+{hyper}
+foreach, fused
+    Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+capturable, differentiable
+    True raises NotImplementedError.
+state : None, str or dict
+    How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
+    Slots: {slots}.
+max_grad_norm : float or None
+    Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
+nonfinite : "propagate", "skip" or "raise"
+    What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+    raise FloatingPointError with nothing changed.
+weights : None, "stochastic", "kahan" or "master"
+    How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+    stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
+seed : int
+    Of stochastic rounding: its bits are a hash of seed, parameter name, step and element. By group too.
+ema : float or None
+    Decay per step of an average of the parameters, kept in the same pass; see ``averaged()``.
+diagnostics_every : None or int
+    Look at the first step and at every so-manieth from there, for ``diagnostics()``.
+
+Raises
+------
+TypeError, ValueError, RuntimeError
+    For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+"""
+
+
+def _documentation(row: Row) -> str:
+    rule = row.rule(row.fixed)
+    hyper = (
+        f"{name} : default {row.signature().parameters[name].default}\n    {h.doc[:1].upper()}{h.doc[1:]}."
+        for name, h in rule.hyper.items()
+    )
+    slots = ", ".join(f"{s.name} ({row.key(s.name)})" for s in rule.slots)
+    return rule.doc.strip() + _DOC.format(hyper="\n".join(hyper), slots=slots)
 
 
 @cache
 def _class(name: str) -> type[Optimizer]:
     row = ROWS[name]
-    body = {"row": row, "__doc__": row.base.doc, "__module__": __name__, "__signature__": row.signature()}
+    body = {"row": row, "__doc__": _documentation(row), "__module__": __name__, "__signature__": row.signature()}
     return type(name, (Optimizer,), body)
 
 

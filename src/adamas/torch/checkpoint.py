@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from adamas.torch import leaf as leaves
 from adamas.torch.engine import Group, names
-from adamas.torch.leaf import Leaf
+from adamas.torch.leaf import Leaf, make_leaf
 from adamas.torch.table import NO_OPS
 
 #: What a group keeps as declared, whatever a file says: how it stores and computes, never what.
@@ -94,7 +93,7 @@ def _leaves(optimizer: Any, keys: Sequence[Sequence[Any]], state: Mapping[Any, A
         for p, name, key in zip(group["params"], called, keys[i], strict=True):
             if state.get(key):
                 entry, average = state[key], optimizer.ema is not None
-                made.append(leaves.make(optimizer.row, p, name, i, group, average, entry))
+                made.append(make_leaf(optimizer.row, p, name, i, group, average, entry))
     return made
 
 

@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from adamas.backends import Floats, Ints
+from adamas.backends import Ints
 from adamas.backends.cpu import Cpu
 from adamas.backends.dlpack import DATA, DIMS, NDIM, Reader
 from adamas.diagnostics import Observer
 from adamas.plan import NOTHING, Plan, Ready, check_apart
 from adamas.state import State
-from adamas.torch import leaf as leaves
-from adamas.torch.leaf import Leaf
+from adamas.torch.leaf import Leaf, make_leaf
 from adamas.torch.memory import array_of, check_gradient
 from adamas.torch.table import BY_GROUP, Row
 
@@ -61,7 +60,12 @@ class Part:
     """Parameters of one rule: their state, their plan, and the step counts that the user sees."""
 
     def __init__(
-        self, members: Sequence[Leaf], start: int, kinds: Sequence[int], letters: Sequence[Mapping[str, float]], every: int | None
+        self,
+        members: Sequence[Leaf],
+        start: int,
+        kinds: Sequence[int],
+        letters: Sequence[Mapping[str, float]],
+        every: int | None,
     ) -> None:
         self.leaves, self.span = list(members), slice(start, start + len(members))
         rule = members[0].rule
@@ -78,6 +82,7 @@ class Part:
         self.plan = Plan(state, Cpu(), kinds, array_of)
         self.kind = self.plan.find(tuple(m.tensor.p.dtype for m in members))
         self.observer = Observer(every)
+        self.fresh = [m for m, t in zip(members, state.t, strict=True) if not t]
 
     def take_edits(self) -> None:
         """Heed step counts that were changed in ``optimizer.state``; float32 tells them exactly up to 2²⁴."""
@@ -105,12 +110,11 @@ class Engine:
             start = self.parts[-1].span.stop if self.parts else 0
             kinds = [self.kinds.index((m.group, m.p.dtype)) for m in members]
             self.parts.append(Part(members, start, kinds, letters, optimizer._every(members)))
-        self.leaves = list(chain.from_iterable(part.leaves for part in self.parts))
+        self.leaves: list[Leaf] = list(chain.from_iterable(part.leaves for part in self.parts))
         active = {id(m.p) for m in self.leaves}
         self.resting = [p for p in self.flat if id(p) not in active]
         self._look()
-        self.published = False
-        self._remember(optimizer, [])
+        self._show(optimizer, [m for m in self.leaves if optimizer.state.get(m.p)])
 
     def _parameters(self) -> list[torch.Tensor]:
         return [p for group in self.groups for p in group["params"]]
@@ -119,12 +123,12 @@ class Engine:
         found = []
         for i, (group, called) in enumerate(zip(self.groups, names(self.groups), strict=True)):
             for p, name in zip(group["params"], called, strict=True):
-                entry = optimizer.state[p] if p in optimizer.state else {}
-                if not entry and p.grad is None:
+                entry = optimizer.state.get(p, {})
+                if not entry and p.grad is None and not optimizer._alone:
                     continue
                 old = before.get(id(p)) or optimizer._loaded.get(id(p))
                 if old is None or not old.fits(name, self.row.rule(group), group, entry):
-                    old = leaves.make(self.row, p, name, i, group, optimizer.ema is not None, entry)
+                    old = make_leaf(self.row, p, name, i, group, optimizer.ema is not None, entry)
                 old.group = i
                 found.append(old)
         return found
@@ -147,26 +151,29 @@ class Engine:
 
     # ---- what the user sees
 
-    def _remember(self, optimizer: Any, entries: list[dict[str, Any]]) -> None:
-        self.entries, self.values = entries, list(optimizer.state.values())
-        self.shown = [t for entry in entries for t in entry.values()]
+    def _show(self, optimizer: Any, some: Iterable[Leaf]) -> None:
+        """Put parameters' states where the user sees them, and remember what stands there."""
+        for m in some:
+            optimizer.state[m.p] = dict(m.shown)
+        self.entries = [optimizer.state[p] for p in self.p if p in optimizer.state]
+        self.shown = list(chain.from_iterable(map(dict.values, self.entries)))
+        self.values = list(optimizer.state.values())
 
-    def publish(self, optimizer: Any) -> None:
-        """Show the state, up to date; only now, so that a step that fails or is skipped leaves nothing behind."""
-        for part in self.parts:
+    def publish(self, optimizer: Any, parts: Iterable[Part]) -> None:
+        """Bring what the user sees up to date. A parameter that was never stepped shows nothing, as in torch; so
+        a first step that fails or is skipped leaves nothing behind.
+        """
+        for part in parts:
             part.steps[:] = part.state.t
-        if not self.published:
-            for m in self.leaves:
-                optimizer.state[m.p] = dict(m.shown)
-            self._remember(optimizer, [optimizer.state[p] for p in self.p])
-            self.published = True
+            if part.fresh:
+                self._show(optimizer, part.fresh)
+                part.fresh = []
 
     def current(self, optimizer: Any) -> bool:
         """Whether parameters, groups and state are what they were when this was made."""
         flat = self._parameters()
         return (
-            self.published
-            and self.groups is optimizer.param_groups
+            self.groups is optimizer.param_groups
             and len(flat) == len(self.flat)
             and all(map(is_, flat, self.flat))
             and [fixed(group) for group in self.groups] == self.fixed
@@ -181,7 +188,7 @@ class Engine:
     # ---- gradients
 
     def read(self, part: Part) -> Ready:
-        """The gradients of a part, checked. Raises RuntimeError, TypeError or ValueError for one that cannot be used."""
+        """The gradients of a part, checked; raises RuntimeError, TypeError or ValueError for one of no use."""
         grads: list[Any] = [p.grad for p in self.p[part.span]]
         for i in self.complex:
             j = i - part.span.start
@@ -210,8 +217,3 @@ class Engine:
         kind = part.plan.find(tuple(dtypes))
         odd = [i for i in unlike if dtypes[i] is not None and grads[i].strides != kind.strides[i]]
         return part.plan.ready(kind, grads, at, odd)
-
-    def measure(self, ready: Iterable[Ready]) -> tuple[Floats, Floats]:
-        """What the gate asks for, of each parameter."""
-        measured = [part.plan.measure(r) for part, r in zip(self.parts, ready, strict=True)]
-        return np.concatenate([m[0] for m in measured]), np.concatenate([m[1] for m in measured])

@@ -64,8 +64,14 @@ class Leaf:
         )
 
 
-def make(
-    row: Row, p: torch.Tensor, name: str, group: int, settings: Mapping[str, Any], average: bool, entry: Mapping[str, Any]
+def make_leaf(
+    row: Row,
+    p: torch.Tensor,
+    name: str,
+    group: int,
+    settings: Mapping[str, Any],
+    average: bool,
+    entry: Mapping[str, Any],
 ) -> Leaf:
     """A parameter's arrays, holding what ``entry`` says: a state as torch keeps it, or nothing before the first step.
 
@@ -81,7 +87,9 @@ def make(
     weights = keeping(settings["weights"], average, array)
     order = order_of(rule, codecs, array)
     arrays = allocate(rule, codecs, weights, array, order)
-    leaf = Leaf(p, name, group, rule, codecs, Tensor(name, array, order, arrays, weights, noise.key(settings["seed"], name)))
+    leaf = Leaf(
+        p, name, group, rule, codecs, Tensor(name, array, order, arrays, weights, noise.key(settings["seed"], name))
+    )
     leaf.shown["step"] = torch.zeros((), dtype=torch.float32)
     leaf.shown |= {name: torch.zeros((), dtype=torch.float64) for name in leaf.remembers}
     leaf.shown |= {row.key(key): tensor_of(a, p.is_complex()) for key, a in arrays.items()}
@@ -96,7 +104,8 @@ def _take_over(leaf: Leaf, entry: Mapping[str, Any]) -> None:
         found = [f"lacks {', '.join(lacks)}"] * bool(lacks)
         found += [f"has an unknown {', '.join(sorted(map(str, extra)))}"] * bool(extra)
         raise ValueError(
-            f"state of {leaf.name}: it {' and '.join(found)}; {leaf.rule.title} as set here keeps {', '.join(leaf.shown)}"
+            f"state of {leaf.name}: it {' and '.join(found)}; "
+            f"{leaf.rule.title} as set here keeps {', '.join(leaf.shown)}"
         )
     for key, target in leaf.shown.items():
         if key in entry:

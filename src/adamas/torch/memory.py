@@ -1,4 +1,7 @@
-"""Tensors as arrays and back, on the same memory. A complex number is a pair of reals here, as in torch's optimizers."""
+"""Tensors as arrays and back, on the same memory, and checks of them.
+
+A complex number is a pair of reals here, as in torch's optimizers.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,13 @@ BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 def short(dtype: torch.dtype) -> str:
     """A dtype's name."""
     return str(dtype).removeprefix("torch.")
+
+
+def number(value: Any) -> Any:
+    """A hyper-parameter as numbers: of a tensor its value, of a tuple or list that of each member."""
+    if isinstance(value, torch.Tensor):
+        return value.item()
+    return tuple(map(number, value)) if isinstance(value, (tuple, list)) else value
 
 
 def array_of(tensor: torch.Tensor) -> Array:
@@ -55,7 +65,7 @@ def check_parameter(name: str, p: torch.Tensor) -> None:
 
 
 def check_gradient(name: str, p: torch.Tensor, g: Any, title: str) -> None:
-    """Raise TypeError, ValueError or RuntimeError, with the remedy, unless g is a gradient that p can be stepped with."""
+    """Raise TypeError, ValueError or RuntimeError, with the remedy, unless p can be stepped with g."""
     if g.layout != torch.strided:
         raise RuntimeError(f"{title} does not support sparse gradients ({name}), please consider SparseAdam instead")
     if type(g) not in (torch.Tensor, torch.nn.Parameter):

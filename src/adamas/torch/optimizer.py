@@ -19,9 +19,10 @@ from adamas.optimizer import check_keeping
 from adamas.plan import Ready
 from adamas.state import choose
 from adamas.torch import checkpoint
+from adamas.torch.base import Base
 from adamas.torch.engine import Engine, Part, names
 from adamas.torch.leaf import Leaf
-from adamas.torch.memory import check_parameter
+from adamas.torch.memory import check_parameter, number
 from adamas.torch.table import BY_GROUP, OPTIONS, Row
 from adamas.weights import DECAY, MODES
 
@@ -29,14 +30,7 @@ from adamas.weights import DECAY, MODES
 LOOK_EVERY = 100
 
 
-def number(value: Any) -> Any:
-    """A hyper-parameter as numbers: of a tensor its value, of a tuple or list the same of each."""
-    if isinstance(value, torch.Tensor):
-        return value.item()
-    return tuple(map(number, value)) if isinstance(value, (tuple, list)) else value
-
-
-class Optimizer(torch.optim.Optimizer):
+class Optimizer(Base):
     """Base of the optimizers over tensors; see the classes of the table, such as ``adamas.torch.AdamW``."""
 
     row: ClassVar[Row]
@@ -47,7 +41,7 @@ class Optimizer(torch.optim.Optimizer):
         options = self._bind(params, args, kwargs)
         self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
         self.ema = options.pop("ema")
-        self.diagnostics_every = options.pop("diagnostics_every")
+        self.diagnostics_every: int | None = options.pop("diagnostics_every")
         check_keeping(self.ema, options["seed"])
         #: What became of the latest step.
         self.last_step: Decision | None = None
@@ -129,7 +123,9 @@ class Optimizer(torch.optim.Optimizer):
         if group.get("differentiable"):
             raise NotImplementedError(f"{title}: differentiable=True is not to be had; take torch.optim.{title} for it")
         if group.get("capturable"):
-            raise NotImplementedError(f"{title}: capturable=True is for CUDA graphs, and these parameters are on the CPU")
+            raise NotImplementedError(
+                f"{title}: capturable=True is for CUDA graphs, and these parameters are on the CPU"
+            )
         for name in ("maximize", "amsgrad", "decoupled_weight_decay"):
             if not isinstance(group.get(name, False), (bool, np.bool)):
                 raise TypeError(f"{name}={group[name]!r}: expected True or False")
@@ -161,7 +157,6 @@ class Optimizer(torch.optim.Optimizer):
 
     # ---- a step
 
-    @torch.compiler.disable
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step, in place: p ← p − lr·u, for every parameter with a gradient.
 
@@ -209,7 +204,7 @@ class Optimizer(torch.optim.Optimizer):
             for name, value in part.state.shared.items():
                 for group in self.param_groups:
                     group[name] = value
-        engine.publish(self)
+        engine.publish(self, parts)
         self._loaded = {}
         if not self._warned:
             self._warn_of_lost_updates(parts)
@@ -240,9 +235,8 @@ class Optimizer(torch.optim.Optimizer):
 
     def _every(self, members: Sequence[Leaf]) -> int | None:
         """How often a part is looked at: as the user says, else for a while where 16-bit weights may stand still."""
-        if self.diagnostics_every is not None or self._warned:
-            return self.diagnostics_every
-        return LOOK_EVERY if any(_stands_still(m) for m in members) else None
+        watch = self.diagnostics_every is None and not self._warned and any(_stands_still(m) for m in members)
+        return LOOK_EVERY if watch else self.diagnostics_every
 
     def _warn_of_lost_updates(self, parts: Sequence[Part]) -> None:
         lost = moves = 0.0
@@ -255,8 +249,8 @@ class Optimizer(torch.optim.Optimizer):
         if moves and lost > LOST * moves:
             self._warned = True
             warnings.warn(
-                f"{lost / moves:.0%} of the updates to 16-bit parameters are lost, as they are below half a unit in the "
-                f"weights' last place: make the optimizer with weights='stochastic' (or 'kahan', 'master'), or raise lr",
+                f"{lost / moves:.0%} of the updates to 16-bit parameters are lost: they are below half a unit in the "
+                "weights' last place; make the optimizer with weights='stochastic' (or 'kahan', 'master'), or raise lr",
                 UserWarning,
                 stacklevel=6,
             )
@@ -325,4 +319,3 @@ class Optimizer(torch.optim.Optimizer):
 def _stands_still(m: Leaf) -> bool:
     """Whether rounding can take a weight's whole change."""
     return m.tensor.p.dtype.itemsize == 2 and m.tensor.weights.mode is None
-

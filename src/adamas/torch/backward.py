@@ -1,0 +1,95 @@
+"""Steps inside ``backward``: each parameter is stepped as soon as its gradient is complete, and the gradient freed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from adamas.torch.engine import Engine, Part
+from adamas.torch.optimizer import Optimizer
+
+
+class InBackward(Optimizer):
+    """What ``in_backward`` makes of a class."""
+
+    _alone = True
+
+    def __init__(self, params: Any, accumulate: int, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.accumulate = accumulate
+        self._passes, self._pass = 0, -1
+        self._settled: tuple[Engine, dict[int, Part]] | None = None
+        hooked = (p for group in self.param_groups for p in group["params"])
+        self._hooks = [p.register_post_accumulate_grad_hook(self._arrived) for p in hooked if p.requires_grad]
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Only calls the closure, if any, and returns its loss: the steps are made in ``backward``."""
+        if closure is None:
+            return None
+        with torch.enable_grad():
+            return closure()
+
+    def remove_hooks(self) -> None:
+        """Make no more steps in ``backward``."""
+        for hook in self._hooks:
+            hook.remove()
+
+    def _arrived(self, p: torch.Tensor) -> None:
+        """A gradient is complete: step, if this is the last pass of those to accumulate."""
+        current = torch._C._current_graph_task_id()
+        if current != self._pass:
+            self._pass, self._settled = current, None
+            torch.autograd.Variable._execution_engine.queue_callback(partial(self._end, current))
+        if self._passes + 1 >= self.accumulate:
+            self._step_one(p)
+
+    def _end(self, current: int) -> None:
+        """A backward pass is over; after the last, also what had a gradient from an earlier pass alone is stepped."""
+        self._passes += 1
+        if self._passes >= self.accumulate:
+            self._passes = 0
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self._step_one(p)
+        self._settled = None
+
+    def _step_one(self, p: torch.Tensor) -> None:
+        if self._settled is None:  # what the user may have changed is looked at once a pass
+            engine = self._ready()
+            self._settled = engine, {id(part.leaves[0].p): part for part in engine.parts}
+        engine, part_of = self._settled
+        with torch.no_grad():
+            self._run(engine, [part_of[id(p)]])
+        p.grad = None
+
+
+def in_backward(model: Any, optimizer: type[Optimizer], *, accumulate: int = 1, **options: Any) -> InBackward:
+    """An optimizer whose steps are made inside ``loss.backward()``, so that gradients need no memory together.
+
+    model: a module, or parameters or groups as an optimizer takes them. optimizer: a class such as
+    ``adamas.torch.AdamW``. accumulate: backward passes whose gradients are added up before a step; gradients are
+    freed in the last of them. options: as the class takes them; learning rate schedulers work as ever.
+
+    Raises ValueError for what needs all gradients at once: ``max_grad_norm``, ``nonfinite`` other than "propagate", and
+    rules that estimate over all parameters (Prodigy). With several passes to accumulate, activation checkpointing
+    must not be reentrant (``use_reentrant=False``): it would count as passes.
+    """
+    if not (isinstance(optimizer, type) and issubclass(optimizer, Optimizer)):
+        raise TypeError(f"optimizer={optimizer!r}: expected a class such as adamas.torch.AdamW")
+    if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
+        raise ValueError(f"accumulate={accumulate!r}: expected a whole number of at least 1")
+    if options.get("max_grad_norm") is not None or options.get("nonfinite", "propagate") != "propagate":
+        raise ValueError(
+            "in_backward: max_grad_norm and nonfinite need all gradients before the first step; leave them out"
+        )
+    if optimizer.row.base.carry is not None:
+        raise ValueError(f"in_backward: {optimizer.__name__} estimates over all parameters together; take another rule")
+    params = model.named_parameters() if isinstance(model, nn.Module) else model
+    made: Any = type(f"{optimizer.__name__}InBackward", (InBackward, optimizer), {"__module__": __name__})
+    built: InBackward = made(params, accumulate, **options)
+    return built

@@ -1,0 +1,114 @@
+"""SparseAdam: Adam for sparse gradients, of embeddings; only rows with a gradient are read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from adamas.backends import Grads, Tensor, order_of
+from adamas.backends.cpu import CpuLaunch
+from adamas.codecs import CODECS
+from adamas.language import Rule, call, sqrt
+from adamas.program import FIRST, GRAD_SCALE
+from adamas.rules import adam
+from adamas.torch.base import Base
+from adamas.torch.memory import array_of, check_parameter, number
+
+
+def scalars(t: Any, b1: Any, b2: Any) -> dict[str, Any]:
+    """√(1 − β₂ᵗ)/(1 − β₁ᵗ)."""
+    return dict(c=sqrt(1 - b2**t) / (1 - b1**t))
+
+
+def step(m: Any, v: Any, eps: Any, c: Any) -> Any:
+    """c · m/(√v + ε̂)."""
+    return (c * m) / (sqrt(v) + eps)
+
+
+#: Adam with the paper's ε̂ (the end of its section 2), which stands beside the raw √v, as torch's SparseAdam has it.
+RULE: Rule = adam.rule.but("sparse-adam", "SparseAdam", adam.__doc__ or "", scalars=scalars, step=step, before=())
+
+
+class SparseAdam(Base):
+    """Adam for parameters with sparse gradients, as torch.optim.SparseAdam.
+
+    ::
+
+        m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²        where there is a gradient
+        p ← p − lr · √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε)         there alone
+
+    lr: parameter units per step. eps: units of the gradient. A row without a gradient keeps its moments undiminished.
+    Raises RuntimeError for a dense gradient, with nothing changed.
+    """
+
+    def __init__(
+        self, params: Any, lr: Any = 1e-3, betas: Any = (0.9, 0.999), eps: float = 1e-8, maximize: bool = False
+    ) -> None:
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, maximize=maximize))
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As ``torch.optim.Optimizer.add_param_group``; also checks every option and tensor of the group."""
+        super().add_param_group(param_group)
+        try:
+            group = self.param_groups[-1]
+            self._letters(group)
+            for i, p in enumerate(group["params"]):
+                if p.layout != torch.strided:
+                    raise ValueError(f"SparseAdam requires dense parameter tensors; parameter {i} is {p.layout}")
+                check_parameter(f"parameter {i}", p)
+        except BaseException:
+            self.param_groups.pop()
+            raise
+
+    def _letters(self, group: dict[str, Any]) -> dict[str, float]:
+        if isinstance(group["lr"], torch.Tensor) and group["lr"].numel() != 1:
+            raise ValueError("Tensor lr must be 1-element")
+        values = {name: number(group[name]) for name in ("lr", "betas", "eps")}
+        for name, value in values.items():
+            RULE.hyper[name].check(name, value)
+        return RULE.letters({**values, "weight_decay": 0.0})
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step of every row with a gradient; returns the closure's loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:  # all are looked at before the first is changed
+            self._letters(group)
+            for p in group["params"]:
+                if p.grad is not None and p.grad.layout != torch.sparse_coo:
+                    raise RuntimeError("SparseAdam does not support dense gradients, please consider Adam instead")
+        with torch.no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self._step(p, p.grad.coalesce(), group)
+        return loss
+
+    def _step(self, p: torch.Tensor, g: torch.Tensor, group: dict[str, Any]) -> None:
+        state = self.state[p]
+        if not state:
+            state.update(step=0, exp_avg=torch.zeros_like(p), exp_avg_sq=torch.zeros_like(p))
+        state["step"] += 1
+        where = tuple(g.indices())
+        if g.values().numel() == 0:
+            return
+        kept = (p, state["exp_avg"], state["exp_avg_sq"])
+        rows = [t[where].contiguous() for t in kept]
+        words, m, v = (array_of(t) for t in rows)
+        codecs = dict.fromkeys("mv", CODECS["float32"])
+        tensor = Tensor("rows", words, order_of(RULE, codecs, words), {"m": m, "v": v})
+        values = array_of(g.values().contiguous())
+        launch = CpuLaunch(RULE, codecs, [tensor], values.dtype)
+        grads = Grads([values], np.array([values.ctypes.data]))
+        letters, t = self._letters(group), state["step"]
+        letters |= call(RULE.scalars, {**letters, "t": t})
+        letters |= {FIRST: float(t == 1), GRAD_SCALE: -1.0 if group["maximize"] else 1.0}
+        for _ in launch.step(grads, [letters], np.zeros(1, np.int64), None):
+            pass
+        for target, new in zip(kept, rows, strict=True):
+            target.detach()[where] = new
