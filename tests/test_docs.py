@@ -1,4 +1,4 @@
-"""The how-tos run as they stand: all Python blocks of a page, one after the other, in one namespace."""
+"""The how-tos run as they stand: the Python blocks of a page, or of a section, in one namespace after each other."""
 
 import doctest
 import json
@@ -16,16 +16,28 @@ from adamas.minimization import lr_range
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize("page", ["minimize.md"])
-def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def sections(page):
+    return re.findall(r"^## (.*)$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def run(page, section=None):
+    """Run the blocks of a page; with a section, those above the first heading and those of the section."""
     text = (DOCS / page).read_text(encoding="utf-8")
     blocks = list(re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
     assert blocks
     space = {"__name__": page}
     for block in blocks:
-        line = text[: block.start()].count("\n") + 1
-        exec(compile("\n" * line + block[1], str(DOCS / page), "exec"), space)  # a traceback names the page's line
+        above = text[: block.start()]
+        headings = re.findall(r"^## (.*)$", above, re.MULTILINE)
+        if section is None or headings[-1:] in ([], [section]):
+            code = "\n" * (above.count("\n") + 1) + block[1]  # a traceback names the page's line
+            exec(compile(code, str(DOCS / page), "exec"), space)
+
+
+@pytest.mark.parametrize("page", ["minimize.md"])  # torch.md: test_torch_integrations.py
+def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(page)
 
 
 @pytest.mark.parametrize("module", [adamas, minimization, lr_range], ids=lambda module: module.__name__)
