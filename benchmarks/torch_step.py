@@ -18,6 +18,7 @@ HeavyBall and DeepSpeed compile their kernels in their first step, and need a C+
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import logging
 import math
@@ -198,19 +199,20 @@ def duration(seconds: list[float]) -> str:
     return f"{Quartiles.of(scale * s for s in seconds).text()} {unit}"
 
 
-def compare(case: Comparison, pairs: int) -> tuple[list[str], dict[str, Any]]:
+def compare(case: Comparison, options: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     """The comparison's cells of the table, and its data."""
     a, b = case.contender.name, case.torch.name
     optimizers = {c.name: optimizer_of(c, case) for c in (case.contender, case.torch)}
-    pairs = min(affordable(optimizer.step, pairs, case.inner) for optimizer in optimizers.values())
-    seconds = interleave({name: optimizer.step for name, optimizer in optimizers.items()}, pairs, case.inner, PAUSE)
+    steps = {name: optimizer.step for name, optimizer in optimizers.items()}
+    pairs = min(affordable(step, options.pairs, case.inner) for step in steps.values())
+    seconds = interleave(steps, pairs, case.inner, options.pause)
     elements = sum(map(math.prod, case.shapes))
     state = {name: size_of(dict(optimizer.state)) / elements for name, optimizer in optimizers.items()}
     cells = [duration(seconds[a]), duration(seconds[b]), ratio(seconds, a, b).text(), case.target]
     return [*cells, f"{state[a]:.2f}", str(pairs)], {"seconds": seconds, "state": state}
 
 
-def attempt(case: Comparison, pairs: int) -> tuple[list[str], dict[str, Any]]:
+def attempt(case: Comparison, options: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     """The same, or why another library's contender did not run; what it has to say otherwise is kept quiet."""
     version = versions(case.contender.distribution)[case.contender.distribution]
     if version == "not installed":
@@ -218,7 +220,7 @@ def attempt(case: Comparison, pairs: int) -> tuple[list[str], dict[str, Any]]:
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(action="ignore"):
-            cells, data = compare(case, pairs)
+            cells, data = compare(case, options)
     except (Exception, SystemExit) as error:  # it may lack another package, a compiler, or support for CPUs
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:100]
         return [reason], {"version": version, "failed": reason}
@@ -231,6 +233,7 @@ def main() -> None:
     """Run all cases."""
     made = parser(__doc__)
     made.add_argument("cases", nargs="*", help="only these cases", metavar="CASE")
+    made.add_argument("--pause", type=float, default=PAUSE, help=f"seconds of rest before a timing (default {PAUSE})")
     options = parse(made)
     torch.set_num_threads(options.threads)
     adamas.set_num_threads(options.threads)
@@ -241,10 +244,10 @@ def main() -> None:
     for name in options.cases or cases:
         for case in cases[name]:
             run = attempt if case.contender.distribution else compare
-            cells, found = run(case, options.pairs)
-            version = found.get("version", "")
-            rows.append([name, described(case.shapes), f"{case.contender.name} {version}", case.torch.name, *cells])
-            data[f"{name}: {described(case.shapes)}: {case.contender.name} / {case.torch.name}"] = found
+            cells, found = run(case, options)
+            tensors, a, b = described(case.shapes), case.contender.name, case.torch.name
+            rows.append([name, tensors, f"{a} {found.get('version', '')}".rstrip(), b, *cells])
+            data[f"{name}: {tensors}: {a} / {b}"] = found
     columns = ["case", "tensors", "contender", "torch", "contender's", "torch's", "ratio", "target", "state", "pairs"]
     report("AdamW, a step: median (quartiles)", columns, rows, data, options)
 
