@@ -60,7 +60,7 @@ $(STAMPS)/run: pyproject.toml | $(STAMPS)
 	$(PIP) --editable ".[run]"
 	touch $@
 
-$(STAMPS)/lint: pyproject.toml | $(STAMPS)
+$(STAMPS)/lint: pyproject.toml $(STAMPS)/torch
 	$(PIP) --editable ".[lint]"
 	touch $@
 

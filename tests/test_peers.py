@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -69,7 +69,18 @@ TORCH: list[tuple[str, dict[str, Any], Callable[[Any], Any]]] = [
     ("AdamW", {"lr": 0.01, "weight_decay": 0.3}, lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.3)),
     ("AMSGrad", {"lr": 0.01}, lambda p: torch.optim.Adam(p, lr=0.01, amsgrad=True)),
     ("Adamax", {"weight_decay": 0.1}, lambda p: torch.optim.Adamax(p, weight_decay=0.1)),
+    ("NAdam", {"weight_decay": 0.1}, lambda p: torch.optim.NAdam(p, weight_decay=0.1)),
+    ("RAdam", {"weight_decay": 0.1}, lambda p: torch.optim.RAdam(p, weight_decay=0.1)),
+    ("RAdam", {"betas": (0.9, 0.6)}, lambda p: torch.optim.RAdam(p, betas=(0.9, 0.6))),
 ]
+
+
+@pytest.fixture(autouse=True)
+def doubles() -> Iterator[None]:
+    """torch keeps NAdam's product of μ in its default dtype."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.parametrize(("name", "options", "make"), TORCH, ids=[f"{n}-{o}" for n, o, _ in TORCH])

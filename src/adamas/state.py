@@ -34,7 +34,7 @@ def choose(rule: Rule, choice: Choice, leaf: str, shape: tuple[int, ...]) -> dic
             if slot.name in wanted:
                 raise ValueError(
                     f"{leaf}: {codec.name} needs {codec.needs}, got shape {shape}; "
-                    f"use groups={{{leaf!r}: {{'state': 'float32'}}}}"
+                    "put it into a group with state='float32'"
                 )
             codec = CODECS["float32"]
         chosen[slot.name] = codec

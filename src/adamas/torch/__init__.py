@@ -36,7 +36,8 @@ params : iterable of tensors, of (name, tensor), or of dicts of options with the
     and state are float64 for float64 and complex128, else float32. A complex number is a pair of real ones here.
 {hyper}
 foreach, fused
-    Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+    Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+    leave unscaling and overflows to the step, as torch's fused optimizers do.
 capturable, differentiable
     True raises NotImplementedError.
 state : None, str or dict

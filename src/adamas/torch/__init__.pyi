@@ -35,7 +35,8 @@ class Adam(Optimizer):
     weight_decay : default 0
         Strength of the decay towards zero.
     foreach, fused
-        Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
     capturable, differentiable
         True raises NotImplementedError.
     state : None, str or dict
@@ -106,7 +107,8 @@ class AdamW(Optimizer):
     weight_decay : default 0.01
         Strength of the decay towards zero.
     foreach, fused
-        Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
     capturable, differentiable
         True raises NotImplementedError.
     state : None, str or dict
@@ -178,7 +180,8 @@ class Adamax(Optimizer):
     weight_decay : default 0
         Strength of the decay towards zero.
     foreach, fused
-        Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
     capturable, differentiable
         True raises NotImplementedError.
     state : None, str or dict
@@ -250,7 +253,8 @@ class NAdam(Optimizer):
     momentum_decay : default 0.004
         Ψ, how soon the momentum reaches β₁ (per step).
     foreach, fused
-        Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
     capturable, differentiable
         True raises NotImplementedError.
     state : None, str or dict
@@ -323,7 +327,8 @@ class RAdam(Optimizer):
     weight_decay : default 0
         Strength of the decay towards zero.
     foreach, fused
-        Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
     capturable, differentiable
         True raises NotImplementedError.
     state : None, str or dict
@@ -399,7 +404,8 @@ class Adafactor(Optimizer):
     d : default 1.0
         Largest root mean square of an update before lr (unit-less).
     foreach, fused
-        Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
     capturable, differentiable
         True raises NotImplementedError.
     state : None, str or dict
@@ -467,7 +473,8 @@ class AMSGrad(Optimizer):
     weight_decay : default 0.0
         Strength of the decay towards zero.
     foreach, fused
-        Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
     capturable, differentiable
         True raises NotImplementedError.
     state : None, str or dict
@@ -535,7 +542,8 @@ class LAMB(Optimizer):
     weight_decay : default 0.0
         Strength of the decay towards zero.
     foreach, fused
-        Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
     capturable, differentiable
         True raises NotImplementedError.
     state : None, str or dict
@@ -616,7 +624,8 @@ class Prodigy(Optimizer):
     growth_rate : default inf
         Largest growth of the estimate per step.
     foreach, fused
-        Accepted where torch.optim has them, and of no effect: all parameters are stepped in one launch anyhow.
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
     capturable, differentiable
         True raises NotImplementedError.
     state : None, str or dict

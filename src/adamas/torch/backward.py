@@ -21,10 +21,21 @@ class InBackward(Optimizer):
     def __init__(self, params: Any, accumulate: int, **options: Any) -> None:
         super().__init__(params, **options)
         self.accumulate = accumulate
+        self._hook()
+
+    def _hook(self) -> None:
         self._passes, self._pass = 0, -1
         self._settled: tuple[Engine, dict[int, Part]] | None = None
         hooked = (p for group in self.param_groups for p in group["params"])
         self._hooks = [p.register_post_accumulate_grad_hook(self._arrived) for p in hooked if p.requires_grad]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "accumulate": self.accumulate}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "accumulate" in state:  # a copy of the optimizer, not a state to load
+            self._hook()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Only calls the closure, if any, and returns its loss: the steps are made in ``backward``."""
@@ -50,6 +61,7 @@ class InBackward(Optimizer):
     def _end(self, current: int) -> None:
         """A backward pass is over; after the last, also what had a gradient from an earlier pass alone is stepped."""
         self._passes += 1
+        self._opt_called = True  # for learning rate schedulers, which want a step before their own
         if self._passes >= self.accumulate:
             self._passes = 0
             for group in self.param_groups:

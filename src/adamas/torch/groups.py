@@ -15,30 +15,33 @@ class ParamGroups(list[dict[str, Any]]):
     def __str__(self) -> str:
         rows = [("group", "lr", "weight_decay", "tensors", "parameters", "such as")]
         for i, group in enumerate(self):
-            called, tensors = zip(*group["params"], strict=True)
-            size = sum(p.numel() for p in tensors)
+            pairs = group["params"]
+            if "param_names" in group:  # an optimizer has taken the group
+                pairs = list(zip(group["param_names"], pairs, strict=True))
+            size = sum(p.numel() for _, p in pairs)
             lr = f"{group['lr']:.3g}" if "lr" in group else "–"
-            rows.append((str(i), lr, f"{group['weight_decay']:g}", str(len(tensors)), f"{size:,}", called[0]))
+            rows.append((str(i), lr, f"{group['weight_decay']:g}", str(len(pairs)), f"{size:,}", pairs[0][0]))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join("  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 def param_groups(
     model: nn.Module,
-    *,
-    lr: float | None = None,
     weight_decay: float = 1e-2,
     no_decay: Iterable[str] = ("bias", "norm"),
     layer_decay: float | None = None,
+    *,
+    lr: float | None = None,
 ) -> ParamGroups:
     """Groups of a model's trainable parameters, with their names; print them to see a table.
 
-    lr: learning rate, in parameter units per step; needed for ``layer_decay``, else left to the optimizer.
     weight_decay: decay of all but the parameters that ``no_decay`` names, which have 0.
     no_decay: words; a parameter is meant if one occurs in its name or in the class name of its module, upper or lower
         case: "norm" means LayerNorm's weights, whatever they are called.
     layer_decay: factor on lr from each layer to the one before it, in (0, 1]. A layer is what shares a name up to its
         first number, in the model's order; what comes before them is the first layer, what comes after the last.
+    lr: learning rate of the last layer, in parameter units per step; needed for ``layer_decay``, else left to the
+        optimizer.
 
     Raises ValueError for a word that means no parameter, unless it is one of the defaults, or a factor out of range.
     """

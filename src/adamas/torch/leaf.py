@@ -83,7 +83,7 @@ def make_leaf(
         raise ValueError(f"{name}: elements of the parameter share memory (an expanded view); pass p.clone()")
     codecs = choose(rule, settings["state"], name, array.shape)
     if p.is_complex() and any(isinstance(codec, Projecting) for codec in codecs.values()):
-        raise ValueError(f"{name}: state={settings['state']!r} cannot hold complex parameters; use state='float32'")
+        raise RuntimeError(f"{name}: {row.title} with state={settings['state']!r} does not support complex parameters")
     weights = keeping(settings["weights"], average, array)
     order = order_of(rule, codecs, array)
     arrays = allocate(rule, codecs, weights, array, order)
@@ -115,16 +115,23 @@ def _take_over(leaf: Leaf, entry: Mapping[str, Any]) -> None:
 
 
 def _copy(leaf: Leaf, key: str, target: torch.Tensor, value: Any) -> None:
+    what = f"state of {leaf.name}: {key}"
+    if key in ("step", *leaf.remembers) and isinstance(value, (int, float)):
+        value = torch.tensor(value, dtype=torch.float64)  # older torch kept step counts as numbers
     if not isinstance(value, torch.Tensor):
-        value = torch.tensor(float(value), dtype=torch.float64)  # older torch kept step counts as numbers
+        raise TypeError(f"{what} is {value!r}, expected a tensor")
     value = value.detach()
     if value.shape != target.shape and not (value.numel() == 1 and target.dim() == 0):
         raise ValueError(
-            f"state of {leaf.name}: {key} has shape {tuple(value.shape)}, expected {tuple(target.shape)}; "
+            f"{what} has shape {tuple(value.shape)}, expected {tuple(target.shape)}; "
             "it belongs to another parameter or another state="
         )
+    if key == "step" and not (value >= 0 and value == value.floor() and value.isfinite()):
+        raise ValueError(f"{what} is {value.item()}, expected a whole number of at least 0")
+    if key != "step" and not (value.is_floating_point() or value.is_complex()):
+        raise TypeError(f"{what} is {short(value.dtype)}, expected {short(target.dtype)}")
     if value.is_complex() != target.is_complex():
-        raise ValueError(f"state of {leaf.name}: {key} is {value.dtype}, expected {target.dtype}")
+        raise ValueError(f"{what} is {short(value.dtype)}, expected {short(target.dtype)}")
     target.copy_(value.reshape(target.shape))
     if value.dtype != target.dtype and key not in ("step", *leaf.remembers):
         leaf.converted = f"{short(value.dtype)} in the file, {short(target.dtype)} here"

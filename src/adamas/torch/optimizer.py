@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch.autograd.graph import increment_version
 
-from adamas.diagnostics import LOST, Diagnostics
+from adamas.diagnostics import LOST, Diagnostics, Observer
 from adamas.gate import Decision, Gate, decide
 from adamas.language import Hyper
 from adamas.nest import nearest
@@ -34,7 +35,6 @@ class Optimizer(Base):
     """Base of the optimizers over tensors; see the classes of the table, such as ``adamas.torch.AdamW``."""
 
     row: ClassVar[Row]
-    _step_supports_amp_scaling = True  # GradScaler hands over scale and verdict instead of rewriting gradients
     _alone = False  # whether each parameter is stepped by itself
 
     def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -43,6 +43,7 @@ class Optimizer(Base):
         self.ema = options.pop("ema")
         self.diagnostics_every: int | None = options.pop("diagnostics_every")
         check_keeping(self.ema, options["seed"])
+        Observer(self.diagnostics_every)  # checks it
         #: What became of the latest step.
         self.last_step: Decision | None = None
         #: Steps not taken, for gradients that were not finite.
@@ -66,6 +67,17 @@ class Optimizer(Base):
         self._loaded: dict[int, Leaf] = {}
         self._checked: Any = None
         self._averaged = False
+
+    @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """With fused=True, as in torch: GradScaler hands over scale and verdict instead of rewriting the gradients."""
+        return all(group.get("fused") for group in self.param_groups)
+
+    def __repr__(self) -> str:
+        names = {"max_grad_norm": self.gate.max_grad_norm, "nonfinite": self.gate.nonfinite, "ema": self.ema}
+        names["diagnostics_every"] = self.diagnostics_every
+        lines = "".join(f"\n    {name}: {value}" for name, value in names.items() if value != OPTIONS[name])
+        return super().__repr__().removesuffix("\n)") + f"{lines}\n)"
 
     # ---- groups and hyper-parameters
 
@@ -201,6 +213,7 @@ class Optimizer(Base):
         factors = [sign * decision.clip / scale for sign in signs]
         for part, mine in zip(parts, ready, strict=True):
             part.plan.advance(mine, letters, factors, part.observer, decision.clip < 1)
+            increment_version([p for p, dtype in zip(engine.p[part.span], mine.kind.dtypes, strict=True) if dtype])
             for name, value in part.state.shared.items():
                 for group in self.param_groups:
                     group[name] = value

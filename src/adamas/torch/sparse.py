@@ -58,6 +58,8 @@ class SparseAdam(Base):
             for i, p in enumerate(group["params"]):
                 if p.layout != torch.strided:
                     raise ValueError(f"SparseAdam requires dense parameter tensors; parameter {i} is {p.layout}")
+                if p.is_complex():
+                    raise ValueError(f"SparseAdam does not support complex parameters; parameter {i} is {p.dtype}")
                 check_parameter(f"parameter {i}", p)
         except BaseException:
             self.param_groups.pop()
@@ -69,6 +71,9 @@ class SparseAdam(Base):
         values = {name: number(group[name]) for name in ("lr", "betas", "eps")}
         for name, value in values.items():
             RULE.hyper[name].check(name, value)
+        for name in ("lr", "eps"):
+            if not values[name] > 0:
+                raise ValueError(f"{name}={values[name]}: SparseAdam, as torch's, takes positive ones alone")
         return RULE.letters({**values, "weight_decay": 0.0})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

@@ -28,7 +28,7 @@ OPTIONS: dict[str, Any] = {
 #: Options that each group may have its own of; the others are for all groups together.
 BY_GROUP = ("state", "weights", "seed")
 
-#: Options that change how torch computes, never what: accepted, and nothing here depends on them.
+#: Options that change how torch computes, never what.
 NO_OPS = ("foreach", "fused", "capturable", "differentiable")
 
 
