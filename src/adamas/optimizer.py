@@ -17,7 +17,7 @@ from adamas.diagnostics import Diagnostics, Observer
 from adamas.gate import Decision, Gate
 from adamas.language import Rule
 from adamas.plan import Plan, check_apart, check_parameter
-from adamas.state import State, allocate, choose, keeping
+from adamas.state import Arena, State, allocate, choose, keeping
 from adamas.weights import DECAY
 
 Params = Any
@@ -168,11 +168,11 @@ class Optimizer:
         for group in self.param_groups:
             choose(self.rule, group["state"], "", (1, 1))  # also where a group holds no leaf
             _check_flag("maximize", group["maximize"])
-        tensors = []
+        tensors, arena = [], Arena()
         for (name, p), mine in zip(leaves.items(), codecs, strict=True):
             order = tuple(orders[name]) if orders else order_of(self.rule, mine, p)
             weights = keeping(self._weights, self._ema is not None, p)
-            arrays = allocate(self.rule, mine, weights, p, order)
+            arrays = allocate(self.rule, mine, weights, p, order, arena)
             tensors.append(Tensor(name, p, order, arrays, weights, noise.key(self._seed, name)))
         self._form = nest.Form(self.params)
         self._state = State(self.rule, tensors, codecs)

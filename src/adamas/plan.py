@@ -37,6 +37,8 @@ class _Group:
 
     def pick(self, grads: Grads) -> Grads:
         """The gradients of this launch."""
+        if len(self.indices) == len(grads.addresses):
+            return grads
         indices = self.indices.tolist()
         odd = frozenset(j for j, i in enumerate(indices) if i in grads.odd) if grads.odd else grads.odd
         return Grads([grads.arrays[i] for i in indices], grads.addresses[self.indices], odd)
@@ -44,13 +46,17 @@ class _Group:
 
 @dataclass(frozen=True)
 class Kind:
-    """The gradients that a plan is ready for: dtypes (None where there is none), usual strides, bytes, launches."""
+    """The gradients that a plan is ready for: dtypes (None where there is none), usual strides, bytes, launches.
+
+    unaligned: the bits of an address that must not be set. present: which there are; None for all.
+    """
 
     dtypes: tuple[Any, ...]
     strides: tuple[tuple[int, ...], ...]
     sizes: Ints
-    alignment: Ints
+    unaligned: Ints
     groups: tuple[_Group, ...]
+    present: Any
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,9 @@ class Plan:
         self.group_of = np.asarray(group_of, np.int64)
         self.shapes = [t.p.shape for t in state.tensors]
         bounds = sorted(np.lib.array_utils.byte_bounds(t.p) for t in state.tensors if t.p.size)
-        self.starts = np.array([start for start, _ in bounds], np.int64)
-        self.ends = np.maximum.accumulate(np.array([end for _, end in bounds], np.int64))
+        # where parameters begin, after a place before all memory, and where the memory of it and of those before ends
+        self.starts = np.array([-1, *(start for start, _ in bounds)], np.int64)
+        self.ends = np.maximum.accumulate(np.array([-1, *(end for _, end in bounds)], np.int64))
         self.kinds: OrderedDict[tuple[Any, ...], Kind] = OrderedDict()
         self.latest: Kind | None = None
         dithered = any(t.weights.mode == "stochastic" for t in state.tensors)
@@ -85,7 +92,7 @@ class Plan:
     def check(self, grads: Sequence[Any]) -> Ready:
         """Arrays as the gradients of a step; nothing of the user's is written."""
         kind, odd = self.latest, []
-        if kind is not None and None not in kind.dtypes:
+        if kind is not None and kind.present is None:
             for i, (g, shape, dtype, strides) in enumerate(
                 zip(grads, self.shapes, kind.dtypes, kind.strides, strict=True)
             ):
@@ -113,13 +120,12 @@ class Plan:
         return Ready(kind, [group.pick(grads) for group in kind.groups])
 
     def _apart(self, kind: Kind, arrays: Sequence[Any], at: Ints, odd: Sequence[int]) -> Grads:
-        low, high = at.copy(), at + kind.sizes
+        low, high = at, at + kind.sizes
         for i in odd:
+            low = at.copy() if low is at else low
             low[i], high[i] = np.lib.array_utils.byte_bounds(arrays[i])
-        unfit = (at % kind.alignment) != 0
-        if len(self.starts):
-            last = np.searchsorted(self.starts, high, side="left") - 1  # the last parameter that begins before the end
-            unfit |= (last >= 0) & (self.ends[last] > low) & (kind.sizes > 0)
+        last = self.starts.searchsorted(high) - 1  # the last parameter that begins before the end
+        unfit = (self.ends[last] > low) | ((at & kind.unaligned) != 0)
         if not unfit.any():
             return Grads(arrays, at, frozenset(odd))
         copies = set(np.flatnonzero(unfit).tolist())
@@ -161,17 +167,18 @@ class Plan:
 
     def _make(self, dtypes: tuple[Any, ...]) -> Kind:
         alike: dict[tuple[Any, ...], list[int]] = {}
-        strides, sizes, alignment = [], [], []
+        strides, sizes, unaligned = [], [], []
         for i, (tensor, codecs, dtype) in enumerate(zip(self.state.tensors, self.state.codecs, dtypes, strict=True)):
             item = 0 if dtype is None else dtype.itemsize
             strides.append(dense_strides(tensor.p.shape, tensor.order, item))
             sizes.append(tensor.p.size * item)
-            alignment.append(1 if dtype is None else dtype.alignment)
+            unaligned.append(0 if dtype is None else dtype.alignment - 1)
             if dtype is not None and tensor.p.size:
                 key = (dtype, tensor.p.dtype, tuple(c.name for c in codecs.values()), tensor.weights)
                 alike.setdefault(key, []).append(i)
         groups = tuple(_Group(np.array(indices), self._launch(indices, key[0])) for key, indices in alike.items())
-        return Kind(dtypes, tuple(strides), np.array(sizes, np.int64), np.array(alignment, np.int64), groups)
+        present = np.array([d is not None for d in dtypes]) if None in dtypes else None
+        return Kind(dtypes, tuple(strides), np.array(sizes, np.int64), np.array(unaligned, np.int64), groups, present)
 
     def _launch(self, indices: Sequence[int], grad_dtype: Any) -> Launch:
         state = self.state
@@ -221,7 +228,7 @@ class Plan:
         if observer.due(self.state.steps):
             observer.take(self.state.steps + 1, self._observe(groups, mine, rows, row_of))
         carried = self._run(groups, mine, rows, row_of, hyper)
-        self._advance(ready.kind.dtypes, row_of, fresh, carried)
+        self._advance(ready.kind.present, row_of, fresh, carried)
 
     def _observe(self, groups: Sequence[_Group], mine: Sequence[Grads], rows: Any, row_of: Any) -> list[Seen]:
         """The sums for diagnostics of the step that comes next, launch by launch."""
@@ -303,16 +310,13 @@ class Plan:
             new = call(rule.carry, known)
         return {m.name: float(new.get(m.name, self.state.shared[m.name])) for m in rule.memory}
 
-    def _advance(
-        self, dtypes: tuple[Any, ...], row_of: Ints, fresh: Mapping[str, Floats], carried: Mapping[str, float]
-    ) -> None:
+    def _advance(self, present: Any, row_of: Ints, fresh: Mapping[str, Floats], carried: Mapping[str, float]) -> None:
         state = self.state
-        present = np.array([d is not None for d in dtypes]) if None in dtypes else True
-        state.t += present
+        state.t += 1 if present is None else present
         state.steps += 1
         state.shared |= carried
         for name, new in fresh.items():
-            np.copyto(state.own[name], new[row_of], where=present)
+            np.copyto(state.own[name], new[row_of], where=True if present is None else present)
 
     def needs_equal(self) -> set[str]:
         """Letters that must be the same in all groups, because scalars of all tensors depend on them."""

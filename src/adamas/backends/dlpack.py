@@ -60,14 +60,15 @@ def forget(typingctx, function):
 
 @njit
 def look(objects, none, function, clear, scratch, out):
-    """A row of the table for each object; the caller holds the GIL."""
+    """A row of the table for each object whose pointers lie at that address; the caller holds the GIL."""
     dims = (out.shape[1] - {DIMS}) // 2
-    for i in range(len(objects)):
+    for i in range(len(out)):
         out[i, :] = 0
-        if objects[i] == none:
+        tensor = load64(objects, i)
+        if tensor == none:
             out[i, :{DIMS}] = {NONE}
             continue
-        if describe(function, objects[i], scratch) != 0:
+        if describe(function, tensor, scratch) != 0:
             forget(clear)
             out[i, :{DIMS}] = {OPAQUE}
             continue
@@ -75,17 +76,35 @@ def look(objects, none, function, clear, scratch, out):
         out[i, {DATA}] = load64(scratch, 0) + load64(scratch + 40, 0)
         out[i, {DEVICE}], out[i, {NDIM}], out[i, {DTYPE}] = load64(scratch + 8, 0), ndim, load32(scratch + 20, 0)
         shape, strides = load64(scratch + 24, 0), load64(scratch + 32, 0)
+        size = 1
         for d in range(min(ndim, dims)):
             out[i, {DIMS} + d], out[i, {DIMS} + dims + d] = load64(shape, d), load64(strides, d)
+            size *= load64(shape, d)
+        if size and not out[i, {DATA}]:  # a tensor that stands for one, and has no memory
+            out[i, :{DIMS}] = {OPAQUE}
+
+
+@njit
+def compare(table, usual, loose, unlike):
+    """Mark the rows that differ from the usual ones where that matters; how many there are."""
+    count = 0
+    for i in range(table.shape[0]):
+        differs = False
+        for j in range(table.shape[1]):
+            differs |= (table[i, j] != usual[i, j]) & (loose[i, j] == 0)
+        unlike[i] = differs
+        count += differs
+    return count
 '''
 
 
 @cache
-def _reader() -> Any:
+def _module() -> Any:
     places = dict(DATA=DATA, DEVICE=DEVICE, NDIM=NDIM, DTYPE=DTYPE, DIMS=DIMS, NONE=NONE, OPAQUE=OPAQUE)
     text = PRELUDE.format(scopes=("objects", "out")) + _LOOK.format(**places)
-    signature = "void(int64[::1], int64, int64, int64, int64, int64[:, ::1])"
-    return kernel_cache.load("dlpack", text, {"look": signature}).look
+    look = "void(int64, int64, int64, int64, int64, int64[:, ::1])"
+    compare = "int64(int64[:, ::1], int64[:, ::1], boolean[:, ::1], boolean[::1])"
+    return kernel_cache.load("dlpack", text, {"look": look, "compare": compare})
 
 
 class Reader:
@@ -106,18 +125,17 @@ class Reader:
             raise TypeError(f"{kind.__module__}.{kind.__name__}: DLPack {table[0] & 0xFFFFFFFF} is not known here")
         self.function = int(table[_FUNCTION])
         self.clear = int(ctypes.cast(ctypes.pythonapi.PyErr_Clear, ctypes.c_void_p).value or 0)
-        self.look = _reader()
+        self.look = _module().look
 
     def read(self, tensors: Sequence[Any], dims: int) -> Ints:
         """A table of the tensors (None for none), with room for so many dims."""
-        out = np.empty((len(tensors), DIMS + 2 * dims), np.int64)
-        objects = np.fromiter(map(id, tensors), np.int64, len(tensors))
-        scratch = np.zeros(8, np.int64)
-        self.look(objects, id(None), self.function, self.clear, scratch.ctypes.data, out)
+        objects = np.fromiter(tensors, object, len(tensors))  # pointers, four times as fast as from ``id``
+        out, scratch = np.empty((len(objects), DIMS + 2 * dims), np.int64), np.empty(8, np.int64)
+        self.look(objects.ctypes.data, id(None), self.function, self.clear, scratch.ctypes.data, out)
         return out
 
 
-def row(data: int, shape: Sequence[int], strides: Sequence[int], dtype: int, dims: int) -> list[int]:
-    """The row of a tensor on the CPU; strides in elements."""
-    rest = [0] * (dims - len(shape))
-    return [data, CPU, len(shape), dtype, *shape, *rest, *strides, *rest]
+def unlike(table: Ints, usual: Ints, loose: Any) -> Any:
+    """Which tensors do not lie as usual, but for the columns that are ``loose``; None if all do."""
+    found = np.empty(len(table), bool)
+    return found if _module().compare(table, usual, loose, found) else None

@@ -75,8 +75,7 @@ class InBackward(Optimizer):
             engine = self._ready()
             self._settled = engine, {id(part.leaves[0].p): part for part in engine.parts}
         engine, part_of = self._settled
-        with torch.no_grad():
-            self._run(engine, [part_of[id(p)]])
+        self._run(engine, [part_of[id(p)]])
         p.grad = None
 
 

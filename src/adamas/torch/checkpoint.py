@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from adamas.state import Arena
 from adamas.torch.engine import Group, names
 from adamas.torch.leaf import Leaf, make_leaf
 from adamas.torch.table import NO_OPS
@@ -88,12 +89,12 @@ def _merge(optimizer: Any, mine: Group, theirs: Group) -> Group:
 
 def _leaves(optimizer: Any, keys: Sequence[Sequence[Any]], state: Mapping[Any, Any]) -> list[Leaf]:
     """The parameters of which the file has a state, with that state in arrays of their own."""
-    groups, made = optimizer.param_groups, []
+    groups, made, arena = optimizer.param_groups, [], Arena()
     for i, (group, called) in enumerate(zip(groups, names(groups), strict=True)):
         for p, name, key in zip(group["params"], called, keys[i], strict=True):
             if state.get(key):
                 entry, average = state[key], optimizer.ema is not None
-                made.append(make_leaf(optimizer.row, p, name, i, group, average, entry))
+                made.append(make_leaf(optimizer.row, p, name, i, group, average, entry, arena))
     return made
 
 

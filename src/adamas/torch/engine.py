@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from operator import is_
-from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -18,19 +17,17 @@ import torch
 
 from adamas.backends import Ints
 from adamas.backends.cpu import Cpu
-from adamas.backends.dlpack import DATA, DIMS, NDIM, Reader
+from adamas.backends.dlpack import DATA, DIMS, NDIM, Reader, unlike
 from adamas.diagnostics import Observer
 from adamas.plan import NOTHING, Plan, Ready, check_apart
-from adamas.state import State
+from adamas.state import Arena, State
+from adamas.torch.entry import Entry
 from adamas.torch.leaf import Leaf, make_leaf
 from adamas.torch.memory import array_of, check_gradient
 from adamas.torch.table import BY_GROUP, Row
 
 #: What a group cannot change without new arrays or another rule.
 FIXED = ("amsgrad", "decoupled_weight_decay", *BY_GROUP)
-
-#: Types of gradients that need no second look.
-PLAIN = {torch.Tensor, torch.nn.Parameter, NoneType}
 
 Group = dict[str, Any]
 
@@ -114,13 +111,14 @@ class Engine:
         active = {id(m.p) for m in self.leaves}
         self.resting = [p for p in self.flat if id(p) not in active]
         self._look()
+        self.changed: list[str] = []
         self._show(optimizer, [m for m in self.leaves if optimizer.state.get(m.p)])
 
     def _parameters(self) -> list[torch.Tensor]:
         return [p for group in self.groups for p in group["params"]]
 
     def _leaves(self, optimizer: Any, before: Mapping[int, Leaf]) -> list[Leaf]:
-        found = []
+        found, arena = [], Arena()
         for i, (group, called) in enumerate(zip(self.groups, names(self.groups), strict=True)):
             for p, name in zip(group["params"], called, strict=True):
                 entry = optimizer.state.get(p, {})
@@ -128,7 +126,7 @@ class Engine:
                     continue
                 old = before.get(id(p)) or optimizer._loaded.get(id(p))
                 if old is None or not old.fits(name, self.row.rule(group), group, entry):
-                    old = make_leaf(self.row, p, name, i, group, optimizer.ema is not None, entry)
+                    old = make_leaf(self.row, p, name, i, group, optimizer.ema is not None, entry, arena)
                 old.group = i
                 found.append(old)
         return found
@@ -145,7 +143,8 @@ class Engine:
         sizes = self.usual[:, DIMS : DIMS + self.dims]
         there = np.arange(self.dims) < self.usual[:, NDIM, None]
         empty = ((sizes == 0) & there).any(axis=1, keepdims=True)
-        self.loose = np.zeros(self.usual.shape, bool)  # the address, and strides by which no element is reached
+        self.fixed_places = np.zeros(self.usual.shape, bool)
+        self.loose = self.fixed_places.copy()  # the address, and strides by which no element is reached
         self.loose[:, DATA] = True
         self.loose[:, DIMS + self.dims :] = (sizes == 1) | empty
 
@@ -154,9 +153,7 @@ class Engine:
     def _show(self, optimizer: Any, some: Iterable[Leaf]) -> None:
         """Put parameters' states where the user sees them, and remember what stands there."""
         for m in some:
-            optimizer.state[m.p] = dict(m.shown)
-        self.entries = [optimizer.state[p] for p in self.p if p in optimizer.state]
-        self.shown = list(chain.from_iterable(map(dict.values, self.entries)))
+            optimizer.state[m.p] = Entry(m.shown, self.changed)
         self.values = list(optimizer.state.values())
 
     def publish(self, optimizer: Any, parts: Iterable[Part]) -> None:
@@ -179,10 +176,9 @@ class Engine:
             and [fixed(group) for group in self.groups] == self.fixed
             and len(optimizer.state) == len(self.values)
             and all(map(is_, optimizer.state.values(), self.values))
-            and sum(map(len, self.entries)) == len(self.shown)
-            and all(map(is_, chain.from_iterable(map(dict.values, self.entries)), self.shown))
+            and not self.changed
             and all(p.grad is None for p in self.resting)
-            and np.array_equal(reader().read(self.p, self.dims), self.places)
+            and unlike(reader().read(self.p, self.dims), self.places, self.fixed_places) is None
         )
 
     # ---- gradients
@@ -195,18 +191,16 @@ class Engine:
             if 0 <= j < len(grads) and grads[j] is not None:
                 grads[j] = grads[j].resolve_conj()
         table = reader().read(grads, self.dims)
-        same = ((table == self.usual[part.span]) | self.loose[part.span]).all(axis=1)
-        if not set(map(type, grads)) <= PLAIN:
-            same &= np.array([type(g) in PLAIN for g in grads])
+        odd = unlike(table, self.usual[part.span], self.loose[part.span])
         at = table[:, DATA].copy()
-        if same.all():
+        if odd is None:
             return part.plan.ready(part.kind, grads, at, ())
-        return self._read_odd(part, grads, at, np.flatnonzero(~same).tolist())
+        return self._read_odd(part, grads, at, np.flatnonzero(odd).tolist())
 
-    def _read_odd(self, part: Part, grads: list[Any], at: Ints, unlike: list[int]) -> Ready:
+    def _read_odd(self, part: Part, grads: list[Any], at: Ints, others: list[int]) -> Ready:
         """… of which some are missing, or of another dtype, or do not lie in memory as usual."""
         dtypes: list[Any] = [m.tensor.p.dtype for m in part.leaves]
-        for i in unlike:
+        for i in others:
             m, g = part.leaves[i], grads[i]
             if g is None:
                 grads[i], at[i], dtypes[i] = NOTHING, 0, None
@@ -215,5 +209,5 @@ class Engine:
             grads[i] = array_of(g)
             at[i], dtypes[i] = grads[i].ctypes.data, grads[i].dtype
         kind = part.plan.find(tuple(dtypes))
-        odd = [i for i in unlike if dtypes[i] is not None and grads[i].strides != kind.strides[i]]
+        odd = [i for i in others if dtypes[i] is not None and grads[i].strides != kind.strides[i]]
         return part.plan.ready(kind, grads, at, odd)

@@ -14,7 +14,7 @@ from adamas.backends import Tensor, dense_strides, order_of
 from adamas.codecs import Codec, Projecting
 from adamas.language import Rule
 from adamas.plan import overlaps
-from adamas.state import allocate, choose, keeping
+from adamas.state import Arena, allocate, choose, keeping
 from adamas.torch.memory import array_of, check_parameter, short, tensor_of
 from adamas.torch.table import Row
 
@@ -72,6 +72,7 @@ def make_leaf(
     settings: Mapping[str, Any],
     average: bool,
     entry: Mapping[str, Any],
+    arena: Arena,
 ) -> Leaf:
     """A parameter's arrays, holding what ``entry`` says: a state as torch keeps it, or nothing before the first step.
 
@@ -86,7 +87,7 @@ def make_leaf(
         raise RuntimeError(f"{name}: {row.title} with state={settings['state']!r} does not support complex parameters")
     weights = keeping(settings["weights"], average, array)
     order = order_of(rule, codecs, array)
-    arrays = allocate(rule, codecs, weights, array, order)
+    arrays = allocate(rule, codecs, weights, array, order, arena)
     leaf = Leaf(
         p, name, group, rule, codecs, Tensor(name, array, order, arrays, weights, noise.key(settings["seed"], name))
     )

@@ -22,6 +22,7 @@ from adamas.state import choose
 from adamas.torch import checkpoint
 from adamas.torch.base import Base
 from adamas.torch.engine import Engine, Part, names
+from adamas.torch.entry import Entry
 from adamas.torch.leaf import Leaf
 from adamas.torch.memory import check_parameter, number
 from adamas.torch.table import BY_GROUP, OPTIONS, Row
@@ -182,9 +183,8 @@ class Optimizer(Base):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        with torch.no_grad():
-            engine = self._ready()
-            self._run(engine, engine.parts)
+        engine = self._ready()
+        self._run(engine, engine.parts)
         return loss
 
     def _ready(self) -> Engine:
@@ -213,13 +213,16 @@ class Optimizer(Base):
         factors = [sign * decision.clip / scale for sign in signs]
         for part, mine in zip(parts, ready, strict=True):
             part.plan.advance(mine, letters, factors, part.observer, decision.clip < 1)
-            increment_version([p for p, dtype in zip(engine.p[part.span], mine.kind.dtypes, strict=True) if dtype])
+            stepped = engine.p[part.span]
+            if mine.kind.present is not None:
+                stepped = [p for p, there in zip(stepped, mine.kind.present, strict=True) if there]
+            increment_version(stepped)  # autograd must notice that they changed
             for name, value in part.state.shared.items():
                 for group in self.param_groups:
                     group[name] = value
         engine.publish(self, parts)
         self._loaded = {}
-        if not self._warned:
+        if not self._warned and any(part.observer.every for part in parts):
             self._warn_of_lost_updates(parts)
 
     def _before(self, part: Part, letters: Sequence[Mapping[str, float]]) -> None:
@@ -310,6 +313,13 @@ class Optimizer(Base):
                     p.copy_(old)
 
     # ---- state
+
+    def state_dict(self) -> dict[str, Any]:
+        """As ``torch.optim.Optimizer.state_dict``: with references to the state's tensors, in plain dicts."""
+        out: dict[str, Any] = super().state_dict()
+        if isinstance(out.get("state"), dict):
+            out["state"] = {k: dict(v) if isinstance(v, Entry) else v for k, v in out["state"].items()}
+        return out
 
     def load_state_dict(self, state_dict: Any) -> None:
         """Take over a ``state_dict`` of this class or of torch's of the same name, by copying.
