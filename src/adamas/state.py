@@ -24,7 +24,7 @@ Choice = str | Mapping[str, str] | None
 LARGE, STAGGER = 1 << 20, (12 << 10) + 832
 
 
-def choose(rule: Rule, choice: Choice, leaf: str, shape: tuple[int, ...]) -> dict[str, Codec]:
+def choose(rule: Rule, choice: Choice, leaf: str, shape: tuple[int, ...], remedy: str = "") -> dict[str, Codec]:
     """The codec of each slot of one leaf; raises ValueError, with the remedy, where one does not fit."""
     wanted = _by_slot(rule, choice)
     chosen: dict[str, Codec] = {}
@@ -32,10 +32,8 @@ def choose(rule: Rule, choice: Choice, leaf: str, shape: tuple[int, ...]) -> dic
         codec = _codec(wanted.get(slot.name, slot.codec))
         if isinstance(codec, Projecting) and codec.matrix(shape) is None:
             if slot.name in wanted:
-                raise ValueError(
-                    f"{leaf}: {codec.name} needs {codec.needs}, got shape {shape}; "
-                    "put it into a group with state='float32'"
-                )
+                remedy = remedy or f"use groups={{{leaf!r}: {{'state': 'float32'}}}}"
+                raise ValueError(f"{leaf}: {codec.name} needs {codec.needs}, got shape {shape}; {remedy}")
             codec = CODECS["float32"]
         chosen[slot.name] = codec
     return chosen

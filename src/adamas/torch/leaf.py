@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from adamas import noise
-from adamas.backends import Tensor, dense_strides, order_of
+from adamas.backends import Array, Tensor, dense_strides, order_of
 from adamas.codecs import Codec, Projecting
 from adamas.language import Rule
 from adamas.plan import overlaps
@@ -64,6 +64,21 @@ class Leaf:
         )
 
 
+def check(row: Row, p: torch.Tensor, name: str, settings: Mapping[str, Any]) -> tuple[Rule, Array, dict[str, Codec]]:
+    """The rule of a parameter, its real words, and the codecs of its slots.
+
+    Raises TypeError, ValueError or RuntimeError, with the remedy, if it cannot be stepped so.
+    """
+    check_parameter(name, p)
+    rule, array = row.rule(settings), array_of(p)
+    if overlaps(array):
+        raise ValueError(f"{name}: elements of the parameter share memory (an expanded view); pass p.clone()")
+    codecs = choose(rule, settings["state"], name, array.shape, "put it into a group with state='float32'")
+    if p.is_complex() and any(isinstance(codec, Projecting) for codec in codecs.values()):
+        raise RuntimeError(f"{name}: {row.title} with state={settings['state']!r} does not support complex parameters")
+    return rule, array, codecs
+
+
 def make_leaf(
     row: Row,
     p: torch.Tensor,
@@ -76,15 +91,9 @@ def make_leaf(
 ) -> Leaf:
     """A parameter's arrays, holding what ``entry`` says: a state as torch keeps it, or nothing before the first step.
 
-    Raises TypeError or ValueError if the parameter cannot be stepped, or the state is none of this rule and shape.
+    Raises as ``check`` does, and TypeError or ValueError if the state is none of this rule and shape.
     """
-    check_parameter(name, p)
-    rule, array = row.rule(settings), array_of(p)
-    if overlaps(array):
-        raise ValueError(f"{name}: elements of the parameter share memory (an expanded view); pass p.clone()")
-    codecs = choose(rule, settings["state"], name, array.shape)
-    if p.is_complex() and any(isinstance(codec, Projecting) for codec in codecs.values()):
-        raise RuntimeError(f"{name}: {row.title} with state={settings['state']!r} does not support complex parameters")
+    rule, array, codecs = check(row, p, name, settings)
     weights = keeping(settings["weights"], average, array)
     order = order_of(rule, codecs, array)
     arrays = allocate(rule, codecs, weights, array, order, arena)

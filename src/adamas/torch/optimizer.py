@@ -18,15 +18,15 @@ from adamas.language import Hyper
 from adamas.nest import nearest
 from adamas.optimizer import check_keeping
 from adamas.plan import Ready
-from adamas.state import choose
+from adamas.state import choose, keeping
 from adamas.torch import checkpoint
 from adamas.torch.base import Base
 from adamas.torch.engine import Engine, Part, names
 from adamas.torch.entry import Entry
-from adamas.torch.leaf import Leaf
-from adamas.torch.memory import check_parameter, number
+from adamas.torch.leaf import Leaf, check
+from adamas.torch.memory import number
 from adamas.torch.table import BY_GROUP, OPTIONS, Row
-from adamas.weights import DECAY, MODES
+from adamas.weights import DECAY
 
 #: Every so many steps 16-bit weights without a mode are looked at, until a warning was given.
 LOOK_EVERY = 100
@@ -109,13 +109,10 @@ class Optimizer(Base):
         if len(set(ids)) < len(ids):
             raise ValueError("a parameter stands twice in one group: it would be stepped twice")
         self._letters([(i, p.dtype) for p in group["params"]] or [(i, torch.float32)])
-        rule = self.row.rule(group)
         for p, name in zip(group["params"], names(self.param_groups)[i], strict=True):
-            check_parameter(name, p)
-            choose(rule, group["state"], name, (*p.shape, 2) if p.is_complex() else tuple(p.shape))
-        choose(rule, group["state"], "", (1, 1))
-        if group["weights"] not in MODES:
-            raise ValueError(f"weights={group['weights']!r}: expected one of {', '.join(map(repr, MODES))}")
+            check(self.row, p, name, group)
+        choose(self.row.rule(group), group["state"], "", (1, 1))  # also where a group holds no parameter
+        keeping(group["weights"], False, np.empty(0))
         check_keeping(None, group["seed"])
 
     def _check_flags(self, group: Mapping[str, Any]) -> None:
