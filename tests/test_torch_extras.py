@@ -480,6 +480,17 @@ def test_a_compiled_model_is_trained() -> None:
     assert equal_trees(*results)
 
 
+def test_keys_of_ones_own_stay_in_a_group_and_typing_errors_do_not() -> None:
+    p = nn.Parameter(torch.ones(2))
+    own = {"lr_scale": 0.5, "name": "head", "decay": 2}
+    opt = ours("AdamW")([{"params": [p], **own}])
+    assert own.items() <= opt.param_groups[0].items()
+    for wrong, text in (("weigth_decay", "did you mean 'weight_decay'"), ("max_grad_norm", "for all groups together")):
+        with pytest.raises(TypeError, match=text):
+            opt.add_param_group({"params": [nn.Parameter(torch.ones(2))], wrong: 0.1})
+    assert len(opt.param_groups) == 1
+
+
 def test_names_of_numpys_optimizers_are_the_names_here() -> None:
     """One rule, one name, on both sides; and what is no rule is no attribute."""
     import adamas.torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,12 +95,14 @@ class Optimizer(Base):
             raise
 
     def _check_keys(self, group: Mapping[str, Any]) -> None:
-        known = [*self.defaults, "params", "param_names", "initial_lr"]
-        for name in group:
+        """Refuse what looks like a typing error; other keys are the user's own, as with torch."""
+        known = [*self.defaults, "params", "param_names", "initial_lr", *(m.name for m in self.row.base.memory)]
+        for name in map(str, group):
             if name in OPTIONS and name not in BY_GROUP:
                 raise TypeError(f"{name} is for all groups together: pass it to {type(self).__name__}, not in a group")
-            if name not in known and nearest(name, known):
-                raise TypeError(f"a group of {type(self).__name__} has no option {name!r}{nearest(name, known)}")
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+            if close and name not in known:
+                raise TypeError(f"a group of {type(self).__name__} has no option {name!r}; did you mean {close[0]!r}?")
 
     def _check_group(self, i: int) -> None:
         """Raise TypeError, ValueError or RuntimeError unless the group can be stepped as it says."""
