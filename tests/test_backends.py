@@ -47,6 +47,32 @@ def test_clipping_and_maximize_are_the_same_in_both(rule: str) -> None:
     assert cases.same_state(state, expected)
 
 
+@pytest.mark.parametrize(("rule", "codec"), [("adam", "float32"), ("adafactor", "factored"), ("prodigy", "mean")])
+def test_tensors_without_a_gradient_rest(rule: str, codec: str) -> None:
+    """Other ones at every step; those that rest keep every bit, and a step count of their own."""
+    shapes = cases.shapes_of(codec)
+    runs = []
+    for backend in ("cpu", "reference"):
+        params = cases.arrays(shapes, "float32", seed=1, spread=0.5)
+        opt = adamas.optimizer_class(rule)(params, state=codec, backend=backend, max_grad_norm=3.0, diagnostics_every=1)
+        rng = np.random.default_rng(5)
+        for t in range(6):
+            grads = cases.arrays(shapes, "float32", seed=10 + t, spread=1.0)
+            there = rng.random(len(grads)) < 0.5
+            before, old = [p.copy() for p in params], opt.state_dict()
+            opt.step([g if here else None for g, here in zip(grads, there, strict=True)])
+            for name, here, p, was in zip(old["t"], there, params, before, strict=True):
+                if not here:
+                    assert cases.same_bits(p, was)
+                    assert cases.same_state(opt.state_dict()["arrays"][name], old["arrays"][name])
+            sized = {name for name, here, p in zip(old["t"], there, params, strict=True) if here and p.size}
+            assert set(opt.diagnostics().tensors) == sized
+        runs.append((params, opt.state_dict()))
+    assert 0 < min(runs[0][1]["t"].values()) < max(runs[0][1]["t"].values()) < 6
+    assert all(cases.same_bits(a, b) for a, b in zip(runs[0][0], runs[1][0], strict=True))
+    assert cases.same_state(runs[0][1], runs[1][1])
+
+
 @pytest.mark.parametrize("rule", cases.rule_names())
 def test_float32_stays_close_to_float64(rule: str) -> None:
     start = cases.arrays([(64, 33)], "float32", seed=2, spread=0)[0]

@@ -66,8 +66,21 @@ def python(tree: Path, *command: str) -> str:
     return done.stdout
 
 
-def test_the_numpy_front_end_has_the_rule(tree: Path) -> None:
-    python(tree, "-c", STEPS)
+TORCH = """
+import torch
+import adamas.torch
+p = torch.nn.Parameter(torch.ones(3))
+opt = adamas.torch.Signum([p], lr=0.5, weight_decay=0.5)
+p.grad = torch.tensor([3.0, -3.0, 0.0])
+opt.step()
+assert p.tolist() == [0.25, 1.25, 0.75], p
+assert opt.state[p].keys() == {"step", "exp_avg"}
+"""
+
+
+@pytest.mark.parametrize("code", [STEPS, TORCH])
+def test_the_front_ends_have_the_rule(tree: Path, code: str) -> None:
+    python(tree, "-c", code)
 
 
 @pytest.mark.parametrize("command", [("rules",), ("rules", "signum"), ("kernel", "signum")])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from adamas import noise
 from adamas.backends import Array, Backend, Floats, Grads, Ints, Launch, dense_strides
@@ -21,7 +22,7 @@ from adamas.state import State
 #: Parameter and gradient dtypes that every backend takes.
 DTYPES = ("float64", "float32", "float16", "bfloat16", "complex128", "complex64")
 
-#: Launches kept for different sets of present gradients and their dtypes.
+#: Launches kept for different dtypes of gradients.
 KEPT = 8
 
 #: Stands for a gradient that is not there.
@@ -41,14 +42,15 @@ class _Group:
             return grads
         indices = self.indices.tolist()
         odd = frozenset(j for j, i in enumerate(indices) if i in grads.odd) if grads.odd else grads.odd
-        return Grads([grads.arrays[i] for i in indices], grads.addresses[self.indices], odd)
+        present = None if grads.present is None else grads.present[self.indices]
+        return Grads([grads.arrays[i] for i in indices], grads.addresses[self.indices], odd, present)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """The gradients that a plan is ready for: dtypes (None where there is none), usual strides, bytes, launches.
+    """The gradients that a plan is ready for: dtypes, usual strides, bytes, launches.
 
-    unaligned: the bits of an address that must not be set. present: which there are; None for all.
+    unaligned: the bits of an address that must not be set.
     """
 
     dtypes: tuple[Any, ...]
@@ -56,7 +58,6 @@ class Kind:
     sizes: Ints
     unaligned: Ints
     groups: tuple[_Group, ...]
-    present: Any
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Ready:
 
     kind: Kind
     grads: list[Grads]
+    present: npt.NDArray[np.bool] | None
 
 
 class Plan:
@@ -92,7 +94,7 @@ class Plan:
     def check(self, grads: Sequence[Any]) -> Ready:
         """Arrays as the gradients of a step; nothing of the user's is written."""
         kind, odd = self.latest, []
-        if kind is not None and kind.present is None:
+        if kind is not None:
             for i, (g, shape, dtype, strides) in enumerate(
                 zip(grads, self.shapes, kind.dtypes, kind.strides, strict=True)
             ):
@@ -106,35 +108,37 @@ class Plan:
             None if g is None else self._gradient(t.name, t.p, g)
             for t, g in zip(self.state.tensors, grads, strict=True)
         ]
-        kind = self.find(tuple(None if g is None else g.dtype for g in arrays))
+        usual = [t.p.dtype for t in self.state.tensors] if kind is None else kind.dtypes
+        kind = self.find(tuple(d if g is None else g.dtype for g, d in zip(arrays, usual, strict=True)))
         filled = [NOTHING if g is None else g for g in arrays]
         odd = [i for i, g in enumerate(arrays) if g is not None and g.strides != kind.strides[i]]
-        return self.ready(kind, filled, self.backend.addresses(filled), odd)
+        present = np.array([g is not None for g in arrays])
+        return self.ready(kind, filled, self.backend.addresses(filled), odd, None if present.all() else present)
 
-    def ready(self, kind: Kind, arrays: Sequence[Any], at: Ints, odd: Sequence[int]) -> Ready:
+    def ready(self, kind: Kind, arrays: Sequence[Any], at: Ints, odd: Sequence[int], present: Any = None) -> Ready:
         """Gradients of a kind that begin at these addresses, sorted into launches; those in ``odd`` are arrays with
         other strides than the kind's. Copied first are those that no kernel may read: unaligned ones, and those
         that may share memory with a parameter, which the step would change midway.
         """
-        grads = self._apart(kind, arrays, at, odd)
-        return Ready(kind, [group.pick(grads) for group in kind.groups])
+        grads = self._apart(kind, arrays, at, odd, present)
+        return Ready(kind, [group.pick(grads) for group in kind.groups], present)
 
-    def _apart(self, kind: Kind, arrays: Sequence[Any], at: Ints, odd: Sequence[int]) -> Grads:
-        low, high = at, at + kind.sizes
+    def _apart(self, kind: Kind, arrays: Sequence[Any], at: Ints, odd: Sequence[int], present: Any) -> Grads:
+        low, high = at, at + (kind.sizes if present is None else kind.sizes * present)
         for i in odd:
             low = at.copy() if low is at else low
             low[i], high[i] = np.lib.array_utils.byte_bounds(arrays[i])
         last = self.starts.searchsorted(high) - 1  # the last parameter that begins before the end
         unfit = (self.ends[last] > low) | ((at & kind.unaligned) != 0)
         if not unfit.any():
-            return Grads(arrays, at, frozenset(odd))
+            return Grads(arrays, at, frozenset(odd), present)
         copies = set(np.flatnonzero(unfit).tolist())
         arrays = [self.view(g).copy("K") if i in copies else g for i, g in enumerate(arrays)]
         at = at.copy()
         for i in copies:
             at[i] = arrays[i].ctypes.data
         odd = [i for i in copies.union(odd) if arrays[i].strides != kind.strides[i]]
-        return Grads(arrays, at, frozenset(odd))
+        return Grads(arrays, at, frozenset(odd), present)
 
     @staticmethod
     def _gradient(name: str, p: Array, g: Any) -> Array:
@@ -169,16 +173,14 @@ class Plan:
         alike: dict[tuple[Any, ...], list[int]] = {}
         strides, sizes, unaligned = [], [], []
         for i, (tensor, codecs, dtype) in enumerate(zip(self.state.tensors, self.state.codecs, dtypes, strict=True)):
-            item = 0 if dtype is None else dtype.itemsize
-            strides.append(dense_strides(tensor.p.shape, tensor.order, item))
-            sizes.append(tensor.p.size * item)
-            unaligned.append(0 if dtype is None else dtype.alignment - 1)
-            if dtype is not None and tensor.p.size:
+            strides.append(dense_strides(tensor.p.shape, tensor.order, dtype.itemsize))
+            sizes.append(tensor.p.size * dtype.itemsize)
+            unaligned.append(dtype.alignment - 1)
+            if tensor.p.size:
                 key = (dtype, tensor.p.dtype, tuple(c.name for c in codecs.values()), tensor.weights)
                 alike.setdefault(key, []).append(i)
         groups = tuple(_Group(np.array(indices), self._launch(indices, key[0])) for key, indices in alike.items())
-        present = np.array([d is not None for d in dtypes]) if None in dtypes else None
-        return Kind(dtypes, tuple(strides), np.array(sizes, np.int64), np.array(unaligned, np.int64), groups, present)
+        return Kind(dtypes, tuple(strides), np.array(sizes, np.int64), np.array(unaligned, np.int64), groups)
 
     def _launch(self, indices: Sequence[int], grad_dtype: Any) -> Launch:
         state = self.state
@@ -228,14 +230,16 @@ class Plan:
         if observer.due(self.state.steps):
             observer.take(self.state.steps + 1, self._observe(groups, mine, rows, row_of))
         carried = self._run(groups, mine, rows, row_of, hyper)
-        self._advance(ready.kind.present, row_of, fresh, carried)
+        self._advance(ready.present, row_of, fresh, carried)
 
     def _observe(self, groups: Sequence[_Group], mine: Sequence[Grads], rows: Any, row_of: Any) -> list[Seen]:
         """The sums for diagnostics of the step that comes next, launch by launch."""
-        return [
-            Seen(group.indices, group.launch.observe(grads, rows, row_of[group.indices]))
-            for group, grads in zip(groups, mine, strict=True)
-        ]
+        seen = []
+        for group, grads in zip(groups, mine, strict=True):
+            sums = group.launch.observe(grads, rows, row_of[group.indices])
+            there = slice(None) if grads.present is None else grads.present
+            seen.append(Seen(group.indices[there], {name: x[there] for name, x in sums.items()}))
+        return seen
 
     def _alike(self) -> tuple[Ints, Ints]:
         """The first tensor of each set that shares its scalars, and the set of each tensor.

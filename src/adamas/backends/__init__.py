@@ -41,11 +41,15 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Grads:
-    """The gradients of one step. Those not in ``odd`` lie in memory as ``order_of`` says."""
+    """The gradients of one step. Those not in ``odd`` lie in memory as ``order_of`` says.
+
+    present: which tensors have one; None for all. The others are left alone.
+    """
 
     arrays: Sequence[Array]
     addresses: Ints
     odd: frozenset[int] = frozenset()
+    present: npt.NDArray[np.bool] | None = None
 
 
 class Launch(Protocol):
@@ -54,7 +58,7 @@ class Launch(Protocol):
     def gate(self, grads: Grads) -> tuple[Floats, Floats]:
         """Per tensor: the sum of |g|² over finite elements, and the number of elements whose |g|² is not."""
 
-    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None) -> Steps:
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None = None) -> Steps:
         """Run one step; ``rows[row_of[i]]`` are tensor i's scalars, ``keys[i]`` its key for random bits (see noise).
 
         Yields once if the rule carries scalars.

@@ -168,6 +168,22 @@ class Kernel:
         self.buffers = self.allocate(matrices)
         self.shares_for, self.scratch = 0, list[Array]()
         self.odd: frozenset[int] = frozenset()
+        self.all = (self.work, self.items, self.table[:, MATRICES].copy())
+        self.present: Any = None  # see only
+
+    def only(self, present: Any) -> None:
+        """Work on some tensors alone, or on all again: the others have no items, and no rows or columns."""
+        if present is self.present or (
+            present is not None and self.present is not None and np.array_equal(present, self.present)
+        ):
+            return
+        self.present = present
+        self.work, self.items, self.table[:, MATRICES] = self.all
+        if present is not None:
+            self.work = np.ascontiguousarray(self.work[present[self.work[:, 0]]])
+            self.items = np.cumsum([0, *(np.diff(self.items) * present)])
+            self.table[:, MATRICES] *= present
+        self.shares_for = 0
 
     def code(self, careful: bool = False) -> types.ModuleType:
         """The compiled passes for how the tensors lie by now, with sums that leave out what is not finite or not."""
@@ -224,7 +240,8 @@ class Kernel:
         shares = 1 if total < ONE_THREAD else max(1, min(n, len(self.work)))
         inner = np.searchsorted(lengths, np.arange(1, shares) * (total / shares), side="left") + 1
         self.bounds = [0, *inner.tolist(), len(self.work)]
-        self.scratch = [np.empty(self.layout.scratch[""] + 64, np.uint8) for _ in range(shares)]
+        while len(self.scratch) < shares:
+            self.scratch.append(np.empty(self.layout.scratch[""] + 64, np.uint8))
         self.scratch_at = [-(-s.ctypes.data // 64) * 64 for s in self.scratch]
         self.shares_for = n
 
@@ -285,6 +302,7 @@ class CpuLaunch:
 
     def place(self, kernel: Kernel, grads: Grads) -> None:
         """Point the kernel at this step's gradients."""
+        kernel.only(grads.present)
         kernel.pointers[:, kernel.layout.pointers.index("g")] = grads.addresses
         if grads.odd or kernel.odd:
             for i in grads.odd | kernel.odd:
@@ -319,7 +337,7 @@ class CpuLaunch:
         names = enumerate(kernel.layout.totals)
         return {name[start:]: totals[:, j] for j, name in names if name.startswith(program.OBSERVED)}
 
-    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None) -> Steps:
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None = None) -> Steps:
         kernel, traced, columns = self.kernel, self.layout.program, self.layout.columns
         self.place(kernel, grads)
         if keys is not None:

@@ -127,6 +127,8 @@ class ReferenceLaunch:
     def gate(self, grads: Grads) -> tuple[Floats, Floats]:
         square, bad = np.zeros(len(self.tensors)), np.zeros(len(self.tensors))
         for i, (tensor, g) in enumerate(zip(self.tensors, grads.arrays, strict=True)):
+            if grads.present is not None and not grads.present[i]:
+                continue
             g = g.transpose(tensor.order)
             words = [w.astype(np.float64) for w in _real_words(np.ascontiguousarray(g).ravel())]
             g2 = words[0] * words[0] if len(words) == 1 else words[0] * words[0] + words[1] * words[1]
@@ -135,26 +137,36 @@ class ReferenceLaunch:
             bad[i] = total(np.where(g2 <= limit, 0.0, 1.0), None)
         return square, bad
 
-    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None) -> Steps:
-        runs = [_Step(self, t, g, rows[r]) for t, g, r in zip(self.tensors, grads.arrays, row_of, strict=True)]
-        for run, key in zip(runs, [] if keys is None else keys.tolist(), strict=False):
-            run.key = key
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None = None) -> Steps:
+        runs = self.runs(grads, rows, row_of)
+        for i, run in runs.items():
+            run.key = 0 if keys is None else int(keys[i])
         with np.errstate(all="ignore"):
-            for run in runs:
+            for run in runs.values():
                 run.measure_all()
         carried: Mapping[str, float] = {}
         if self.rule.carry:
             names = [m.name for m in self.rule.measures if m.scope == "global"]
-            carried = yield {n: np.array([run.partial[n] for run in runs]) for n in names}
+            none = dict.fromkeys(names, 0.0)
+            partial = [runs[i].partial if i in runs else none for i in range(len(self.tensors))]
+            carried = yield {n: np.array([p[n] for p in partial]) for n in names}
         with np.errstate(all="ignore"):
-            for run in runs:
+            for run in runs.values():
                 run.write(carried)
 
+    def runs(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> dict[int, _Step]:
+        """The steps of the tensors that have a gradient."""
+        return {
+            i: _Step(self, t, g, rows[row_of[i]])
+            for i, (t, g) in enumerate(zip(self.tensors, grads.arrays, strict=True))
+            if grads.present is None or grads.present[i]
+        }
+
     def observe(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints) -> Mapping[str, Floats]:
-        runs = [_Step(self, t, g, rows[r]) for t, g, r in zip(self.tensors, grads.arrays, row_of, strict=True)]
         with np.errstate(all="ignore"):
-            seen = [run.observe() for run in runs]
-        return {name: np.array([sums_[name] for sums_ in seen]) for name in seen[0]}
+            seen = {i: run.observe() for i, run in self.runs(grads, rows, row_of).items()}
+        names = next(iter(seen.values()), {})
+        return {n: np.array([seen[i][n] if i in seen else 0.0 for i in range(len(self.tensors))]) for n in names}
 
     def workspace(self) -> int:
         return 0

@@ -200,14 +200,15 @@ class Engine:
     def _read_odd(self, part: Part, grads: list[Any], at: Ints, others: list[int]) -> Ready:
         """… of which some are missing, or of another dtype, or do not lie in memory as usual."""
         dtypes: list[Any] = [m.tensor.p.dtype for m in part.leaves]
+        present = np.ones(len(grads), bool)
         for i in others:
             m, g = part.leaves[i], grads[i]
             if g is None:
-                grads[i], at[i], dtypes[i] = NOTHING, 0, None
+                grads[i], at[i], present[i] = NOTHING, 0, False
                 continue
             check_gradient(m.name, m.p, g, self.row.title)
             grads[i] = array_of(g)
             at[i], dtypes[i] = grads[i].ctypes.data, grads[i].dtype
         kind = part.plan.find(tuple(dtypes))
-        odd = [i for i in others if dtypes[i] is not None and grads[i].strides != kind.strides[i]]
-        return part.plan.ready(kind, grads, at, odd)
+        odd = [i for i in others if present[i] and grads[i].strides != kind.strides[i]]
+        return part.plan.ready(kind, grads, at, odd, None if present.all() else present)

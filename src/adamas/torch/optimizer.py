@@ -7,6 +7,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import compress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -214,8 +215,8 @@ class Optimizer(Base):
         for part, mine in zip(parts, ready, strict=True):
             part.plan.advance(mine, letters, factors, part.observer, decision.clip < 1)
             stepped = engine.p[part.span]
-            if mine.kind.present is not None:
-                stepped = [p for p, there in zip(stepped, mine.kind.present, strict=True) if there]
+            if mine.present is not None:
+                stepped = list(compress(stepped, mine.present))
             increment_version(stepped)  # autograd must notice that they changed
             for name, value in part.state.shared.items():
                 for group in self.param_groups:
