@@ -68,7 +68,7 @@ def test_tensors_without_a_gradient_rest(rule: str, codec: str) -> None:
             sized = {name for name, here, p in zip(old["t"], there, params, strict=True) if here and p.size}
             assert set(opt.diagnostics().tensors) == sized
         runs.append((params, opt.state_dict()))
-    assert 0 < min(runs[0][1]["t"].values()) < max(runs[0][1]["t"].values()) < 6
+    assert 0 < min(runs[0][1]["t"].values()) < max(runs[0][1]["t"].values())
     assert all(cases.same_bits(a, b) for a, b in zip(runs[0][0], runs[1][0], strict=True))
     assert cases.same_state(runs[0][1], runs[1][1])
 

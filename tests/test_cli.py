@@ -114,7 +114,7 @@ def test_a_seed_repeats_a_run_in_every_bit():
 
 @pytest.mark.parametrize("name", rules.REGISTRY)
 def test_every_rule_learns_with_its_own_learning_rate(name):
-    made = job(rule=name, epochs=8)
+    made = job(rule=name, epochs=12)
     assert made._train(lambda line: None) == "finished"
     assert made.latest["validation"]["accuracy"] > 0.8
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -501,3 +502,125 @@ def test_names_of_numpys_optimizers_are_the_names_here() -> None:
     assert {"SparseAdam", "param_groups", "in_backward"} <= set(dir(adamas.torch))
     with pytest.raises(AttributeError, match="Adamm"):
         adamas.torch.Adamm  # noqa: B018
+
+
+# --------------------------------------------------------------------- what comes late, or twice
+
+
+def test_averages_are_of_parameters_that_were_stepped_alone() -> None:
+    a, b = (nn.Parameter(torch.ones(3)) for _ in range(2))
+    opt = ours("AdamW")([a, b], lr=0.1, ema=0.9, nonfinite="skip")
+    a.grad, b.grad = torch.full((3,), float("nan")), torch.ones(3)
+    opt.step()  # skipped
+    a.grad, b.grad = torch.ones(3), None
+    opt.step()
+    assert not opt.state.get(b)
+    with opt.averaged():
+        assert torch.equal(b, torch.ones(3))
+    b.grad = torch.ones(3)
+    opt.step()
+    assert opt.state[b]["step"] == 1
+    assert torch.equal(opt.state[b]["ema"], b)
+
+
+def test_averages_begin_at_the_weights_that_are_loaded_after_the_state() -> None:
+    model = nn.Linear(2, 2)
+    old = theirs("AdamW")(model.parameters())
+    model(torch.ones(2)).sum().backward()
+    old.step()
+    opt = ours("AdamW")(model.parameters(), ema=0.999, lr=1e-6)
+    opt.load_state_dict(old.state_dict())
+    with torch.no_grad():
+        for p in model.parameters():
+            p.fill_(5.0)
+    opt.step()
+    assert all(torch.allclose(opt.state[p]["ema"], p, atol=1e-3) for p in model.parameters())
+
+
+def test_averaged_gives_back_when_it_cannot_begin() -> None:
+    a, b = (nn.Parameter(torch.ones(2)) for _ in range(2))
+    opt = ours("AdamW")([a, b], lr=0.1, ema=0.5)
+    for _ in range(2):
+        a.grad, b.grad = torch.ones(2), torch.ones(2)
+        opt.step()
+    before = a.detach().clone()
+    b.data = torch.ones(3)
+    with pytest.raises(RuntimeError), opt.averaged():
+        pass
+    assert torch.equal(a, before)
+    saved = opt.state_dict()
+    b.data = torch.ones(2)
+    with opt.averaged(), pytest.raises(RuntimeError, match="inside averaged"):
+        opt.load_state_dict(saved)
+
+
+def test_parameters_that_are_thawed_are_stepped_in_backward() -> None:
+    a, b, c = (nn.Parameter(torch.ones(2)) for _ in range(3))
+    b.requires_grad_(False)
+    opt = in_backward([a, b], ours("Adam"), lr=0.1)
+    (a * b).sum().backward()
+    assert not opt.state.get(b)
+    b.requires_grad_(True)
+    opt.add_param_group({"params": [c]})
+    (b * c).sum().backward()
+    assert [round(p[0].item(), 3) for p in (a, b, c)] == [0.9, 0.9, 0.9]
+    assert a.grad is b.grad is c.grad is None
+
+
+def test_the_optimizer_that_was_made_last_steps_in_backward() -> None:
+    p = nn.Parameter(torch.ones(2))
+    first = in_backward([p], ours("Adam"), lr=0.1)
+    second = in_backward([p], ours("Adam"), lr=0.2)
+    p.sum().backward()
+    assert p[0].item() == pytest.approx(0.8)
+    assert not first.state
+    second.remove_hooks()
+    p.sum().backward()
+    assert p.grad is not None
+
+
+def test_an_optimizer_that_is_refused_steps_nothing_in_backward() -> None:
+    p, q = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    with pytest.raises(ValueError, match="lr=-1"):
+        in_backward([{"params": [p]}, {"params": [q], "lr": -1}], ours("Adam"))
+    p.sum().backward()
+    assert p[0].item() == 1
+    assert p.grad is not None
+
+
+def test_after_an_error_in_backward_passes_are_counted_anew() -> None:
+    class Fails(torch.autograd.Function):
+        @staticmethod
+        def forward(context: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(context: Any, g: Tensor) -> Tensor:
+            raise OSError("no")
+
+    p = nn.Parameter(torch.ones(2))
+    opt = in_backward([p], ours("Adam"), accumulate=2, lr=0.1)
+    p.sum().backward()
+    with pytest.raises(OSError, match="no"):
+        Fails.apply(p).sum().backward()
+    opt.zero_grad()
+    for expected in (1.0, 0.9):
+        p.sum().backward()
+        assert p[0].item() == pytest.approx(expected)
+
+
+def test_diagnostics_in_backward_of_what_was_reached() -> None:
+    a, b = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    opt = in_backward([("a", a), ("b", b)], ours("Adam"), diagnostics_every=1)
+    a.sum().backward()
+    assert set(opt.diagnostics().tensors) == {"a"}
+
+
+def test_steps_in_backward_are_copied_and_pickled() -> None:
+    model = nn.Linear(2, 2)
+    opt = in_backward(model, ours("Adam"), lr=0.1)
+    model(torch.ones(2)).sum().backward()
+    for again, copied in (copy.deepcopy((model, opt)), pickle.loads(pickle.dumps((model, opt)))):
+        again(torch.ones(2)).sum().backward()
+        assert copied.state[again.weight]["step"] == 2
+        assert opt.state[model.weight]["step"] == 1

@@ -672,3 +672,28 @@ def test_lazily_conjugated_and_negated_gradients() -> None:
     assert p.grad.is_neg()
     ours("Adam")([p], lr=0.1).step()
     torch.testing.assert_close(p, before + 0.1)
+
+
+def test_a_single_number_whose_gradient_is_lazily_negated() -> None:
+    """Of one element no strides tell it apart from any other gradient."""
+    p = nn.Parameter(torch.tensor(0.5))
+    z = torch.complex(torch.zeros(()), p)
+    (z.conj() * (1 - 2j)).real.backward()
+    assert p.grad is not None
+    assert p.grad.item() == -2
+    ours("AdamW")([p], lr=0.1, weight_decay=0).step()
+    assert p.item() == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sparse_adam_of_16_bit_parameters(dtype: torch.dtype) -> None:
+    """Its moments are float32, so the memory of one is not that of the other."""
+    small, wide = nn.Parameter(torch.ones(40, 64, dtype=dtype)), nn.Parameter(torch.ones(40, 64))
+    optimizers = [ours("SparseAdam")([p], lr=0.1) for p in (small, wide)]
+    for step in range(5):
+        for p, opt in zip((small, wide), optimizers, strict=True):
+            values = torch.full((2, 64), 1.0 + step, dtype=p.dtype)
+            p.grad = torch.sparse_coo_tensor([[0, 7]], values, p.shape, check_invariants=True)
+            opt.step()
+    assert torch.allclose(small.float(), wide, atol=0.02)
+    assert (wide[[0, 7]] < 0.7).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import itertools
 import pickle
 import subprocess
 import sys
@@ -727,3 +728,129 @@ def test_what_is_no_state_dict_is_refused(junk: Any) -> None:
     opt = ours("Adam")(parameters(SHAPES))
     with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
         opt.load_state_dict(junk)
+
+
+def test_a_parameter_that_moves_to_another_group_is_stepped_as_that_one() -> None:
+    a, b, c = (nn.Parameter(torch.ones(2)) for _ in range(3))
+    opt = ours("Adam")([{"params": [a, b], "lr": 0.1}, {"params": [c], "lr": 0.01}])
+    for step in range(2):
+        for p in (a, b, c):
+            p.grad = torch.ones_like(p)
+        if step:
+            opt.param_groups[1]["params"].insert(0, opt.param_groups[0]["params"].pop())
+        opt.step()
+    assert torch.allclose(torch.stack([a, b, c]), torch.tensor([[0.8], [0.89], [0.98]]).expand(3, 2), atol=1e-5)
+
+
+def test_equal_names_in_two_groups_are_told_apart_by_place() -> None:
+    def make(actor: nn.Module, critic: nn.Module) -> Any:
+        groups = [{"params": actor.named_parameters(), "lr": 0.5}, {"params": critic.named_parameters(), "lr": 0.1}]
+        return ours("AdamW")(groups, weights="stochastic")
+
+    nets = [nn.Linear(2, 2, dtype=torch.bfloat16) for _ in range(2)]
+    opt = make(*nets)
+    for scale, p in enumerate(itertools.chain(*(net.parameters() for net in nets)), 1):
+        p.grad = torch.full_like(p, scale)
+    opt.step()
+    again = make(*(nn.Linear(2, 2, dtype=torch.bfloat16) for _ in range(2)))
+    again.load_state_dict(opt.state_dict())
+    assert [group["lr"] for group in again.param_groups] == [0.5, 0.1]
+    found = [entry["exp_avg"].max().item() for entry in again.state.values()]
+    assert found == pytest.approx([0.1, 0.2, 0.3, 0.4])
+
+
+@pytest.mark.parametrize("name", ["LAMB", "Adamax", "Prodigy", "Adafactor"])
+def test_flags_that_a_name_has_not_choose_no_other_rule(name: str) -> None:
+    """The groups of torch's AdamW say amsgrad=… and decoupled_weight_decay=True."""
+    groups = theirs("AdamW")([nn.Parameter(torch.ones(3, 3))], amsgrad=True).param_groups
+    flagged, plain = nn.Parameter(torch.ones(3, 3)), nn.Parameter(torch.ones(3, 3))
+    options = {k: v for k, v in ours(name)([plain]).defaults.items() if k in ("lr", "betas", "eps", "weight_decay")}
+    steps = [ours(name)([{**groups[0], **options, "params": [flagged]}]), ours(name)([plain])]
+    for p, opt in zip((flagged, plain), steps, strict=True):
+        p.grad = torch.full_like(p, 0.5)
+        opt.step()
+    assert torch.equal(flagged, plain)
+    assert steps[0].state[flagged].keys() == steps[1].state[plain].keys()
+
+
+def test_options_of_the_whole_may_change_or_refuse_to() -> None:
+    p = nn.Parameter(torch.ones(3))
+    opt = ours("AdamW")([p], ema=0.9)
+    opt.max_grad_norm, opt.nonfinite = 0.5, "skip"
+    p.grad = torch.full_like(p, float("nan"))
+    opt.step()
+    assert opt.skipped_steps == 1
+    p.grad = torch.ones_like(p)
+    opt.step()
+    assert opt.last_step.clip == pytest.approx(0.5 / 3**0.5, rel=1e-5)
+    with pytest.raises(ValueError, match="nonfinite='never'"):
+        opt.nonfinite = "never"
+    for name in ("ema", "diagnostics_every"):
+        with pytest.raises(AttributeError):
+            setattr(opt, name, 1)
+
+
+def test_a_reference_to_a_state_outlives_a_new_parameter() -> None:
+    a, b = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+    opt = ours("Adam")([a, b])
+    a.grad = torch.ones_like(a)
+    opt.step()
+    held = opt.state[a]
+    b.grad = torch.ones_like(b)
+    opt.step()
+    assert held is opt.state[a]
+    assert held["step"] == 2
+    held["exp_avg"] = torch.full((3,), 5.0)
+    opt.step()
+    assert held["exp_avg"].max().item() == pytest.approx(4.6)
+
+
+def test_a_state_that_is_given_before_the_first_step_is_heeded() -> None:
+    p = nn.Parameter(torch.ones(3))
+    opt = ours("Adam")([p], nonfinite="skip")
+    entry = opt.state[p]
+    p.grad = torch.full_like(p, float("nan"))
+    opt.step()
+    entry |= {"step": torch.tensor(3.0), "exp_avg": torch.ones(3), "exp_avg_sq": torch.ones(3)}
+    p.grad = torch.ones_like(p)
+    opt.step()
+    assert opt.state[p]["step"] == 4
+    assert opt.state[p]["exp_avg"].max().item() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("count", [float("nan"), -1.0, 2.5])
+def test_a_step_count_that_is_none_is_refused(count: float) -> None:
+    p = nn.Parameter(torch.ones(3))
+    opt = ours("Adam")([p])
+    p.grad = torch.ones_like(p)
+    opt.step()
+    before = p.detach().clone()
+    opt.state[p]["step"].fill_(count)
+    with pytest.raises(ValueError, match="step is .*, expected a whole number"):
+        opt.step()
+    assert torch.equal(p, before)
+
+
+def test_a_warning_that_is_an_error_leaves_everything_as_it_was() -> None:
+    p, q = nn.Parameter(torch.ones(3, dtype=torch.bfloat16)), nn.Parameter(torch.ones(3, dtype=torch.bfloat16))
+    old, opt = theirs("Adam")([p]), ours("Adam")([q], lr=0.5)
+    p.grad = torch.ones_like(p)
+    old.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="bfloat16 in the file, float32 here"):
+            opt.load_state_dict(old.state_dict())
+    assert not opt.state
+    assert opt.param_groups[0]["lr"] == 0.5
+    with pytest.warns(UserWarning, match="float32 here") as told:
+        opt.load_state_dict(old.state_dict())
+    assert [warning.filename for warning in told] == [__file__]
+
+
+def test_what_is_not_kept_here_is_told() -> None:
+    p = nn.Parameter(torch.ones(3, dtype=torch.bfloat16))
+    opt = ours("Adam")([p], weights="master", ema=0.9)
+    p.grad = torch.ones_like(p)
+    opt.step()
+    with pytest.warns(UserWarning, match="ema, master, which is not kept here"):
+        ours("Adam")([nn.Parameter(p.detach().clone())]).load_state_dict(opt.state_dict())

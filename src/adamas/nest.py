@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 #: The name of the one leaf of a bare array.
@@ -87,6 +87,12 @@ class Form:
             return ValueError(f"{where}: expected {len(keys)} entries as in the parameters, got {len(other)}")
         names = self.kind.__name__, type(other).__name__
         return TypeError(f"{where}: expected a {names[0]} as in the parameters, got {names[1]}")
+
+
+def differences(lacks: Iterable[Any], extra: Iterable[Any]) -> str:
+    """``lacks a, b and has an unknown c``, or nothing if both are empty."""
+    parts = [(text, sorted(map(str, found))) for text, found in (("lacks", lacks), ("has an unknown", extra))]
+    return " and ".join(f"{text} {', '.join(found)}" for text, found in parts if found)
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

@@ -104,7 +104,8 @@ def check_keeping(ema: Any, seed: Any) -> None:
         raise TypeError(f"seed={seed!r}: expected an integer")
 
 
-def _check_flag(name: str, value: Any) -> None:
+def check_flag(name: str, value: Any) -> None:
+    """Raise TypeError unless it is True or False."""
     if not isinstance(value, (bool, np.bool)):
         raise TypeError(f"{name}={value!r}: expected True or False")
 
@@ -167,7 +168,7 @@ class Optimizer:
         codecs = [choose(self.rule, self.param_groups[group_of[n]]["state"], n, p.shape) for n, p in leaves.items()]
         for group in self.param_groups:
             choose(self.rule, group["state"], "", (1, 1))  # also where a group holds no leaf
-            _check_flag("maximize", group["maximize"])
+            check_flag("maximize", group["maximize"])
         tensors, arena = [], Arena()
         for (name, p), mine in zip(leaves.items(), codecs, strict=True):
             order = tuple(orders[name]) if orders else order_of(self.rule, mine, p)
@@ -251,7 +252,7 @@ class Optimizer:
                     "change arrays in place (p[...] = x), or make a new optimizer"
                 )
         for group in self.param_groups:
-            _check_flag("maximize", group["maximize"])
+            check_flag("maximize", group["maximize"])
         signs = [-1.0 if group["maximize"] else 1.0 for group in self.param_groups]
         self.last_step = self._plan.step(leaves, self._letters(), signs, self.gate, self._observer)
         return self.last_step
@@ -310,7 +311,7 @@ class Optimizer:
             raise ValueError("param_groups: the groups of the state hold other leaves than those of this optimizer")
         for i, group in enumerate(saved):
             self._check(i, [1.0 if k == "lr" and group[k] is None else group[k] for k in self.rule.hyper])
-            _check_flag("maximize", group["maximize"])
+            check_flag("maximize", group["maximize"])
         self._state.check(state_dict)
         if any(list(t.order) != list(state_dict["order"][t.name]) for t in self._state.tensors):
             self._build(nest.flatten(self.params), state_dict["order"])

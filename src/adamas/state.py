@@ -13,7 +13,7 @@ import numpy as np
 from adamas.backends import Array, Floats, Tensor, arithmetic, dense_strides
 from adamas.codecs import CODECS, Codec, Projecting
 from adamas.language import Rule, call
-from adamas.nest import nearest
+from adamas.nest import differences, nearest
 from adamas.weights import MODES, Weights
 
 #: ``state=``: None for the rule's own choice, one codec for all slots that it fits, or slot → codec.
@@ -219,10 +219,9 @@ class State:
 def _same_keys(what: str, mine: set[str], theirs: Any) -> None:
     if not isinstance(theirs, Mapping):
         raise TypeError(f"state {what}: expected a dict, got {theirs!r}")
-    lacks, extra = sorted(mine - set(theirs)), sorted(map(str, set(theirs) - mine))
-    if lacks or extra:
-        parts = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has an unknown {', '.join(extra)}"] * bool(extra)
-        raise ValueError(f"state {what}: it {' and '.join(parts)}; both optimizers need the same names and state=")
+    found = differences(mine - set(theirs), set(theirs) - mine)
+    if found:
+        raise ValueError(f"state {what}: it {found}; both optimizers need the same names and state=")
 
 
 def _numbers(what: str, mine: set[str], theirs: Any) -> None:

@@ -39,7 +39,7 @@ class Weights:
         is a compensation that no rounding of this parameter can have left.
         """
         if self.mode == "kahan":  # rounding takes away at most 2⁻⁸ of a bfloat16, 2⁻¹¹ of a float16
-            return where(absolute(arrays["kahan"]) <= absolute(p) * 2**-7, p + arrays["kahan"], p)
+            return where(absolute(arrays["kahan"]) <= absolute(p) * 2**-8, p + arrays["kahan"], p)
         if self.mode == "master":
             kept = keep(arrays["master"])
             return where((kept >= p) & (p >= kept), arrays["master"], p)

@@ -66,7 +66,7 @@ TypeError, ValueError, RuntimeError
 
 
 def _documentation(row: Row) -> str:
-    rule = row.rule(row.fixed)
+    rule = row.rule(row.decided)
     hyper = (
         f"{name} : default {row.signature().parameters[name].default}\n    {h.doc[:1].upper()}{h.doc[1:]}."
         for name, h in rule.hyper.items()

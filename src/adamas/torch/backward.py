@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.weak import WeakIdKeyDictionary
 
+from adamas.torch.base import evaluate
 from adamas.torch.engine import Engine, Part
 from adamas.torch.optimizer import Optimizer
+
+#: Parameter → the hook that steps it; another optimizer's takes its place.
+_HOOKS: Any = WeakIdKeyDictionary()
 
 
 class InBackward(Optimizer):
@@ -19,15 +24,36 @@ class InBackward(Optimizer):
     _alone = True
 
     def __init__(self, params: Any, accumulate: int, **options: Any) -> None:
-        super().__init__(params, **options)
         self.accumulate = accumulate
-        self._hook()
+        self._begin()
+        self.param_groups: list[dict[str, Any]] = []
+        try:
+            super().__init__(params, **options)
+        except BaseException:
+            self.remove_hooks()  # of the groups before the one that was refused
+            raise
 
-    def _hook(self) -> None:
+    def _begin(self) -> None:
         self._passes, self._pass = 0, -1
         self._settled: tuple[Engine, dict[int, Part]] | None = None
-        hooked = (p for group in self.param_groups for p in group["params"])
-        self._hooks = [p.register_post_accumulate_grad_hook(self._arrived) for p in hooked if p.requires_grad]
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As the optimizer's; the new parameters are stepped in ``backward`` too."""
+        super().add_param_group(param_group)
+        self._hook(self.param_groups[-1]["params"])
+
+    def _hook(self, params: list[torch.Tensor]) -> None:
+        for p in params:
+            if p in _HOOKS:
+                _HOOKS.pop(p).remove()
+            trained = p.requires_grad
+            p.requires_grad_(True)  # else torch takes no hook, and a frozen parameter may be trained later
+            hooked: Any = p
+            _HOOKS[p] = hooked.register_post_accumulate_grad_hook(self._arrived)
+            p.requires_grad_(trained)
+
+    def __reduce__(self) -> Any:
+        return _copy, (type(self).__bases__[1],), self.__getstate__()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "accumulate": self.accumulate}
@@ -35,30 +61,36 @@ class InBackward(Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "accumulate" in state:  # a copy of the optimizer, not a state to load
-            self._hook()
+            self._begin()
+            for group in self.param_groups:
+                self._hook(group["params"])
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Only calls the closure, if any, and returns its loss: the steps are made in ``backward``."""
-        if closure is None:
-            return None
-        with torch.enable_grad():
-            return closure()
+        return evaluate(closure)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """As ``torch.optim.Optimizer.zero_grad``; what was accumulated so far is forgotten."""
+        super().zero_grad(set_to_none)
+        self._passes = 0
 
     def remove_hooks(self) -> None:
         """Make no more steps in ``backward``."""
-        for hook in self._hooks:
-            hook.remove()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p in _HOOKS:
+                    _HOOKS.pop(p).remove()
 
     def _arrived(self, p: torch.Tensor) -> None:
         """A gradient is complete: step, if this is the last pass of those to accumulate."""
         current = torch._C._current_graph_task_id()
         if current != self._pass:
             self._pass, self._settled = current, None
-            torch.autograd.Variable._execution_engine.queue_callback(partial(self._end, current))
+            torch.autograd.Variable._execution_engine.queue_callback(self._end)
         if self._passes + 1 >= self.accumulate:
             self._step_one(p)
 
-    def _end(self, current: int) -> None:
+    def _end(self) -> None:
         """A backward pass is over; after the last, also what had a gradient from an earlier pass alone is stepped."""
         self._passes += 1
         self._opt_called = True  # for learning rate schedulers, which want a step before their own
@@ -71,12 +103,24 @@ class InBackward(Optimizer):
         self._settled = None
 
     def _step_one(self, p: torch.Tensor) -> None:
-        if self._settled is None:  # what the user may have changed is looked at once a pass
+        if self._settled is None or id(p) not in self._settled[1]:  # else all was looked at in this pass
             engine = self._ready()
             self._settled = engine, {id(part.leaves[0].p): part for part in engine.parts}
         engine, part_of = self._settled
-        self._run(engine, [part_of[id(p)]])
-        p.grad = None
+        if id(p) in part_of:  # it may have been taken out of its group
+            self._run(engine, [part_of[id(p)]])
+            p.grad = None
+
+
+@cache
+def _class(optimizer: Any) -> type[InBackward]:
+    made: Any = type(f"{optimizer.__name__}InBackward", (InBackward, optimizer), {"__module__": __name__})
+    return made  # type: ignore[no-any-return]
+
+
+def _copy(optimizer: Any) -> Any:
+    """What a copy or a pickle begins with."""
+    return object.__new__(_class(optimizer))
 
 
 def in_backward(model: Any, optimizer: type[Optimizer], *, accumulate: int = 1, **options: Any) -> InBackward:
@@ -86,9 +130,11 @@ def in_backward(model: Any, optimizer: type[Optimizer], *, accumulate: int = 1, 
     ``adamas.torch.AdamW``. accumulate: backward passes whose gradients are added up before a step; gradients are
     freed in the last of them. options: as the class takes them; learning rate schedulers work as ever.
 
+    A parameter is stepped by the optimizer that was made last. Activation checkpointing must not be reentrant
+    (``use_reentrant=False``): its parts count as passes. After an error inside ``backward`` call ``zero_grad()``.
+
     Raises ValueError for what needs all gradients at once: ``max_grad_norm``, ``nonfinite`` other than "propagate", and
-    rules that estimate over all parameters (Prodigy). With several passes to accumulate, activation checkpointing
-    must not be reentrant (``use_reentrant=False``): it would count as passes.
+    rules that estimate over all parameters (Prodigy).
     """
     if not (isinstance(optimizer, type) and issubclass(optimizer, Optimizer)):
         raise TypeError(f"optimizer={optimizer!r}: expected a class such as adamas.torch.AdamW")
@@ -101,6 +147,5 @@ def in_backward(model: Any, optimizer: type[Optimizer], *, accumulate: int = 1, 
     if optimizer.row.base.carry is not None:
         raise ValueError(f"in_backward: {optimizer.__name__} estimates over all parameters together; take another rule")
     params = model.named_parameters() if isinstance(model, nn.Module) else model
-    made: Any = type(f"{optimizer.__name__}InBackward", (InBackward, optimizer), {"__module__": __name__})
-    built: InBackward = made(params, accumulate, **options)
-    return built
+    made: Any = optimizer
+    return _class(made)(params, accumulate, **options)

@@ -15,6 +15,18 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 class Base(torch.optim.Optimizer):
     """``torch.optim.Optimizer`` whose step, hooks and all, is one graph break: its kernels are compiled already."""
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As ``torch.optim.Optimizer.add_param_group``; also checks every option and tensor of the group."""
+        super().add_param_group(param_group)
+        try:
+            self._check_group(len(self.param_groups) - 1)
+        except BaseException:
+            self.param_groups.pop()
+            raise
+
+    def _check_group(self, i: int) -> None:
+        raise NotImplementedError
+
     def _patch_step_function(self) -> None:
         kind: Any = type(self)
         if not hasattr(kind.step, "hooked"):
@@ -22,6 +34,14 @@ class Base(torch.optim.Optimizer):
             kind.step = disable(_with_hooks(kind.step), reason="steps are compiled already")
             kind.step.hooked = True
         super()._patch_step_function()
+
+
+def evaluate(closure: Callable[[], Any] | None) -> Any:
+    """The closure's loss, None without one."""
+    if closure is None:
+        return None
+    with torch.enable_grad():
+        return closure()
 
 
 def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from adamas.nest import differences
 from adamas.state import Arena
-from adamas.torch.engine import Group, names
+from adamas.torch.engine import Group, named, names
 from adamas.torch.leaf import Leaf, make_leaf
 from adamas.torch.table import NO_OPS
 
@@ -22,6 +23,8 @@ Match = tuple[Group, list[Any]]
 
 def load(optimizer: Any, state_dict: Any) -> None:
     """See ``Optimizer.load_state_dict``."""
+    if optimizer._averaged:
+        raise RuntimeError("inside averaged(): the parameters are averages now; leave it before loading")
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"expected a state_dict, got {type(state_dict).__name__}")
     state_dict = dict(state_dict)  # a hook may change it, as torch's may
@@ -42,9 +45,9 @@ def load(optimizer: Any, state_dict: Any) -> None:
     state: defaultdict[Any, Any] = defaultdict(dict, {m.p: dict(m.shown) for m in made})
     known = {key for _, keys in matches for key in keys}
     state |= {key: deepcopy(value) for key, value in state_dict["state"].items() if key not in known}
+    _tell(made)  # before anything is changed, as a warning may be an error
     optimizer.__setstate__({"state": state, "param_groups": groups})
     optimizer._loaded = {id(m.p): m for m in made}
-    _tell(made)
     for hook in optimizer._optimizer_load_state_dict_post_hooks.values():
         hook(optimizer)
 
@@ -54,7 +57,7 @@ def _match(mine: Sequence[Group], saved: Sequence[Group]) -> list[Match]:
         raise ValueError(
             f"loaded state dict has a different number of parameter groups: {len(saved)}, expected {len(mine)}"
         )
-    if all("param_names" in group for group in (*mine, *saved)):
+    if named(mine) and named(saved):
         return _match_names(mine, saved)
     for i, (group, theirs) in enumerate(zip(mine, saved, strict=True)):
         if len(group["params"]) != len(theirs["params"]):
@@ -68,10 +71,9 @@ def _match(mine: Sequence[Group], saved: Sequence[Group]) -> list[Match]:
 def _match_names(mine: Sequence[Group], saved: Sequence[Group]) -> list[Match]:
     key_of = {n: k for theirs in saved for n, k in zip(theirs["param_names"], theirs["params"], strict=True)}
     wanted = {n for group in mine for n in group["param_names"]}
-    lacks, extra = sorted(wanted - key_of.keys()), sorted(key_of.keys() - wanted)
-    if lacks or extra:
-        found = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has an unknown {', '.join(extra)}"] * bool(extra)
-        raise ValueError(f"loaded state dict {' and '.join(found)}")
+    found = differences(wanted - key_of.keys(), key_of.keys() - wanted)
+    if found:
+        raise ValueError(f"loaded state dict {found}")
     sets = [frozenset(theirs["param_names"]) for theirs in saved]
     matches = []
     for i, group in enumerate(mine):
@@ -84,7 +86,7 @@ def _match_names(mine: Sequence[Group], saved: Sequence[Group]) -> list[Match]:
 
 def _merge(optimizer: Any, mine: Group, theirs: Group) -> Group:
     kept = {name: mine[name] for name in ("params", "param_names", *DECLARED) if name in mine}
-    return {**mine, **theirs, **kept, **optimizer.row.fixed}
+    return {**mine, **theirs, **kept, **optimizer.row.decided}
 
 
 def _leaves(optimizer: Any, keys: Sequence[Sequence[Any]], state: Mapping[Any, Any]) -> list[Leaf]:
@@ -105,5 +107,8 @@ def _tell(made: Sequence[Leaf]) -> None:
             f"the state of {len(converted)} parameters was {converted[0].converted}, as declared by state=; "
             "it was converted",
             UserWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
+    dropped = sorted({key for m in made for key in m.dropped})
+    if dropped:
+        warnings.warn(f"the state has {', '.join(dropped)}, which is not kept here", UserWarning, stacklevel=4)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, count
 from operator import is_
 from typing import Any
 
@@ -22,12 +22,9 @@ from adamas.diagnostics import Observer
 from adamas.plan import NOTHING, Plan, Ready, check_apart
 from adamas.state import Arena, State
 from adamas.torch.entry import Entry
-from adamas.torch.leaf import Leaf, make_leaf
+from adamas.torch.leaf import Leaf, check_count, make_leaf
 from adamas.torch.memory import array_of, check_gradient
-from adamas.torch.table import BY_GROUP, Row
-
-#: What a group cannot change without new arrays or another rule.
-FIXED = ("amsgrad", "decoupled_weight_decay", *BY_GROUP)
+from adamas.torch.table import BY_GROUP, FLAGS, Row
 
 Group = dict[str, Any]
 
@@ -38,19 +35,24 @@ def reader() -> Reader:
     return Reader(torch.Tensor)
 
 
-def fixed(group: Group) -> list[Any]:
-    """Copies of what a group cannot change."""
-    return [dict(x) if isinstance(x, Mapping) else x for x in map(group.get, FIXED)]
+def settings(group: Group) -> list[Any]:
+    """Copies of what a group cannot change without new arrays or another rule, and how many parameters it has."""
+    values = (dict(x) if isinstance(x, Mapping) else x for x in map(group.get, (*FLAGS, *BY_GROUP)))
+    return [len(group["params"]), list(group.get("param_names", ())), *values]
+
+
+def named(groups: Sequence[Group]) -> bool:
+    """Whether every parameter has a name of its own."""
+    called = [name for group in groups for name in group.get("param_names", ())]
+    return len(set(called)) == len(called) == sum(len(group["params"]) for group in groups)
 
 
 def names(groups: Sequence[Group]) -> list[list[str]]:
-    """What each parameter of each group is called: as the user says, or by its place among all."""
-    start, out = 0, []
-    for group in groups:
-        count = len(group["params"])
-        out.append(list(group.get("param_names") or (f"parameter {i}" for i in range(start, start + count))))
-        start += count
-    return out
+    """What each parameter of each group is called: as the user says if that is unique, else by its place among all."""
+    if named(groups):
+        return [list(group.get("param_names", ())) for group in groups]
+    place = count()
+    return [[f"parameter {next(place)}" for _ in group["params"]] for group in groups]
 
 
 class Part:
@@ -79,11 +81,13 @@ class Part:
         self.plan = Plan(state, Cpu(), kinds, array_of)
         self.kind = self.plan.find(tuple(m.tensor.p.dtype for m in members))
         self.observer = Observer(every)
-        self.fresh = [m for m, t in zip(members, state.t, strict=True) if not t]
+        self.fresh = [i for i, t in enumerate(state.t) if not t]  # those that the user does not see yet
 
     def take_edits(self) -> None:
         """Heed step counts that were changed in ``optimizer.state``; float32 tells them exactly up to 2²⁴."""
         if (self.steps != self.state.t.astype(np.float32)).any():
+            for m, t in zip(self.leaves, self.steps.tolist(), strict=True):
+                check_count(f"state of {m.name}: step", t)
             self.state.t[:] = self.steps
 
 
@@ -93,7 +97,7 @@ class Engine:
     def __init__(self, optimizer: Any, before: Engine | None) -> None:
         self.row: Row = optimizer.row
         self.groups: list[Group] = optimizer.param_groups
-        self.flat, self.fixed = self._parameters(), [fixed(group) for group in self.groups]
+        self.flat, self.settings = self._parameters(), [settings(group) for group in self.groups]
         found = self._leaves(optimizer, {} if before is None else {id(m.p): m for m in before.leaves})
         check_apart([m.name for m in found], [m.tensor.p for m in found])
         #: Parameters of one group and dtype share their hyper-parameters' letters.
@@ -122,11 +126,14 @@ class Engine:
         for i, (group, called) in enumerate(zip(self.groups, names(self.groups), strict=True)):
             for p, name in zip(group["params"], called, strict=True):
                 entry = optimizer.state.get(p, {})
-                if not entry and p.grad is None and not optimizer._alone:
+                if not entry and p.grad is None and not (optimizer._alone and p.requires_grad):
                     continue
                 old = before.get(id(p)) or optimizer._loaded.get(id(p))
                 if old is None or not old.fits(name, self.row.rule(group), group, entry):
                     old = make_leaf(self.row, p, name, i, group, optimizer.ema is not None, entry, arena)
+                if old.average_begins:
+                    old.shown["ema"].copy_(p.detach())
+                    old.average_begins = False
                 old.group = i
                 found.append(old)
         return found
@@ -135,7 +142,8 @@ class Engine:
         """Remember how parameters lie in memory, and how their gradients usually will."""
         self.p = [m.p for m in self.leaves]
         self.dims = max((p.dim() for p in self.p), default=0)
-        self.complex = [i for i, p in enumerate(self.p) if p.is_complex()]
+        # their gradients may be lazily conjugated or negated and lie as usual; others that are have gaps
+        self.lazy = [i for i, p in enumerate(self.p) if p.is_complex() or p.numel() == 1]
         self.places = reader().read(self.p, self.dims)
         self.usual = self.places.copy()
         for row, m in zip(self.usual, self.leaves, strict=True):
@@ -143,8 +151,8 @@ class Engine:
         sizes = self.usual[:, DIMS : DIMS + self.dims]
         there = np.arange(self.dims) < self.usual[:, NDIM, None]
         empty = ((sizes == 0) & there).any(axis=1, keepdims=True)
-        self.fixed_places = np.zeros(self.usual.shape, bool)
-        self.loose = self.fixed_places.copy()  # the address, and strides by which no element is reached
+        self.exact = np.zeros(self.usual.shape, bool)
+        self.loose = self.exact.copy()  # the address, and strides by which no element is reached
         self.loose[:, DATA] = True
         self.loose[:, DIMS + self.dims :] = (sizes == 1) | empty
 
@@ -153,7 +161,11 @@ class Engine:
     def _show(self, optimizer: Any, some: Iterable[Leaf]) -> None:
         """Put parameters' states where the user sees them, and remember what stands there."""
         for m in some:
-            optimizer.state[m.p] = Entry(m.shown, self.changed)
+            entry = optimizer.state.get(m.p)
+            if isinstance(entry, Entry):  # the user may hold it
+                entry.show(m.shown, self.changed)
+            else:
+                optimizer.state[m.p] = Entry(m.shown, self.changed)
         self.values = list(optimizer.state.values())
 
     def publish(self, optimizer: Any, parts: Iterable[Part]) -> None:
@@ -162,9 +174,10 @@ class Engine:
         """
         for part in parts:
             part.steps[:] = part.state.t
-            if part.fresh:
-                self._show(optimizer, part.fresh)
-                part.fresh = []
+            begun = [i for i in part.fresh if part.state.t[i]]
+            if begun:
+                self._show(optimizer, [part.leaves[i] for i in begun])
+                part.fresh = [i for i in part.fresh if not part.state.t[i]]
 
     def current(self, optimizer: Any) -> bool:
         """Whether parameters, groups and state are what they were when this was made."""
@@ -173,12 +186,13 @@ class Engine:
             self.groups is optimizer.param_groups
             and len(flat) == len(self.flat)
             and all(map(is_, flat, self.flat))
-            and [fixed(group) for group in self.groups] == self.fixed
+            and [settings(group) for group in self.groups] == self.settings
             and len(optimizer.state) == len(self.values)
             and all(map(is_, optimizer.state.values(), self.values))
             and not self.changed
+            and not any(optimizer.state.get(part.leaves[i].p) for part in self.parts for i in part.fresh)
             and all(p.grad is None for p in self.resting)
-            and unlike(reader().read(self.p, self.dims), self.places, self.fixed_places) is None
+            and unlike(reader().read(self.p, self.dims), self.places, self.exact) is None
         )
 
     # ---- gradients
@@ -186,10 +200,10 @@ class Engine:
     def read(self, part: Part) -> Ready:
         """The gradients of a part, checked; raises RuntimeError, TypeError or ValueError for one of no use."""
         grads: list[Any] = [p.grad for p in self.p[part.span]]
-        for i in self.complex:
+        for i in self.lazy:
             j = i - part.span.start
             if 0 <= j < len(grads) and grads[j] is not None:
-                grads[j] = grads[j].resolve_conj()
+                grads[j] = grads[j].resolve_conj().resolve_neg()
         table = reader().read(grads, self.dims)
         odd = unlike(table, self.usual[part.span], self.loose[part.span])
         at = table[:, DATA].copy()

@@ -18,6 +18,13 @@ class Entry(dict[str, Any]):
         super().__init__(values)
         self.changes = changes
 
+    def show(self, values: Mapping[str, Any], changes: list[str]) -> None:
+        """Hold other tensors, for another list of changes."""
+        self.changes = []  # this is none of the user's changes
+        self.clear()
+        self.update(values)
+        self.changes = changes
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         return dict, (dict(self),)
 

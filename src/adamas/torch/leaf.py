@@ -13,6 +13,7 @@ from adamas import noise
 from adamas.backends import Array, Tensor, dense_strides, order_of
 from adamas.codecs import Codec, Projecting
 from adamas.language import Rule
+from adamas.nest import differences
 from adamas.plan import overlaps
 from adamas.state import Arena, allocate, choose, keeping
 from adamas.torch.memory import array_of, check_parameter, short, tensor_of
@@ -27,7 +28,8 @@ class Leaf:
     """A parameter of one group.
 
     shown: what ``optimizer.state[p]`` holds: tensors on the memory of the arrays, the step count, persistent scalars.
-    converted: the dtypes of what it was loaded from and of what it keeps, where they differ.
+    converted, dropped: of what it was loaded from: the dtypes where they differ, and what is not kept here.
+    average_begins: whether the average is yet to begin at the parameter, which may still be loaded itself.
     """
 
     p: torch.Tensor
@@ -38,6 +40,8 @@ class Leaf:
     tensor: Tensor
     shown: dict[str, torch.Tensor] = field(default_factory=dict)
     converted: str = ""
+    dropped: list[str] = field(default_factory=list)
+    average_begins: bool = False
 
     @property
     def remembers(self) -> list[str]:
@@ -109,24 +113,20 @@ def make_leaf(
 
 
 def _take_over(leaf: Leaf, entry: Mapping[str, Any]) -> None:
-    lacks, extra = sorted(leaf.shown.keys() - entry.keys() - set(BESIDE)), set(entry) - leaf.shown.keys() - set(BESIDE)
-    if lacks or extra:
-        found = [f"lacks {', '.join(lacks)}"] * bool(lacks)
-        found += [f"has an unknown {', '.join(sorted(map(str, extra)))}"] * bool(extra)
-        raise ValueError(
-            f"state of {leaf.name}: it {' and '.join(found)}; "
-            f"{leaf.rule.title} as set here keeps {', '.join(leaf.shown)}"
-        )
+    mine = leaf.shown.keys()
+    found = differences(mine - entry.keys() - set(BESIDE), entry.keys() - mine - set(BESIDE))
+    if found:
+        raise ValueError(f"state of {leaf.name}: it {found}; {leaf.rule.title} as set here keeps {', '.join(mine)}")
+    leaf.dropped = [key for key in BESIDE if key in entry and key not in mine]
+    leaf.average_begins = "ema" in mine and "ema" not in entry
     for key, target in leaf.shown.items():
         if key in entry:
             _copy(leaf, key, target, entry[key])
-        elif key == "ema":
-            target.copy_(leaf.p.detach())
 
 
 def _copy(leaf: Leaf, key: str, target: torch.Tensor, value: Any) -> None:
-    what = f"state of {leaf.name}: {key}"
-    if key in ("step", *leaf.remembers) and isinstance(value, (int, float)):
+    what, is_array = f"state of {leaf.name}: {key}", key not in ("step", *leaf.remembers)
+    if not is_array and isinstance(value, (int, float)):
         value = torch.tensor(value, dtype=torch.float64)  # older torch kept step counts as numbers
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{what} is {value!r}, expected a tensor")
@@ -136,12 +136,18 @@ def _copy(leaf: Leaf, key: str, target: torch.Tensor, value: Any) -> None:
             f"{what} has shape {tuple(value.shape)}, expected {tuple(target.shape)}; "
             "it belongs to another parameter or another state="
         )
-    if key == "step" and not (value >= 0 and value == value.floor() and value.isfinite()):
-        raise ValueError(f"{what} is {value.item()}, expected a whole number of at least 0")
-    if key != "step" and not (value.is_floating_point() or value.is_complex()):
+    if key == "step":
+        check_count(what, value.item())
+    if is_array and not (value.is_floating_point() or value.is_complex()):
         raise TypeError(f"{what} is {short(value.dtype)}, expected {short(target.dtype)}")
     if value.is_complex() != target.is_complex():
         raise ValueError(f"{what} is {short(value.dtype)}, expected {short(target.dtype)}")
     target.copy_(value.reshape(target.shape))
-    if value.dtype != target.dtype and key not in ("step", *leaf.remembers):
+    if is_array and value.dtype != target.dtype:
         leaf.converted = f"{short(value.dtype)} in the file, {short(target.dtype)} here"
+
+
+def check_count(what: str, count: float) -> None:
+    """Raise ValueError unless it is a step count."""
+    if not (count >= 0 and count == count // 1):
+        raise ValueError(f"{what} is {count}, expected a whole number of at least 0")

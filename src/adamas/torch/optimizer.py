@@ -16,18 +16,17 @@ from torch.autograd.graph import increment_version
 
 from adamas.diagnostics import LOST, Diagnostics, Observer
 from adamas.gate import Decision, Gate, decide
-from adamas.language import Hyper
 from adamas.nest import nearest
-from adamas.optimizer import check_keeping
+from adamas.optimizer import check_flag, check_keeping
 from adamas.plan import Ready
 from adamas.state import choose, keeping
 from adamas.torch import checkpoint
-from adamas.torch.base import Base
+from adamas.torch.base import Base, evaluate
 from adamas.torch.engine import Engine, Part, names
 from adamas.torch.entry import Entry
 from adamas.torch.leaf import Leaf, check
 from adamas.torch.memory import number
-from adamas.torch.table import BY_GROUP, OPTIONS, Row
+from adamas.torch.table import BY_GROUP, FLAGS, OPTIONS, Row
 from adamas.weights import DECAY
 
 #: Every so many steps 16-bit weights without a mode are looked at, until a warning was given.
@@ -43,17 +42,16 @@ class Optimizer(Base):
     def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
         options = self._bind(params, args, kwargs)
         self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
-        self.ema = options.pop("ema")
-        self.diagnostics_every: int | None = options.pop("diagnostics_every")
-        check_keeping(self.ema, options["seed"])
-        Observer(self.diagnostics_every)  # checks it
+        self._ema, self._every_step = options.pop("ema"), options.pop("diagnostics_every")
+        check_keeping(self._ema, options["seed"])
+        Observer(self._every_step)  # checks it
         #: What became of the latest step.
         self.last_step: Decision | None = None
         #: Steps not taken, for gradients that were not finite.
         self.skipped_steps = 0
         self._warned = False
         self._forget()
-        super().__init__(params, {**options, **self.row.fixed})
+        super().__init__(params, {**options, **self.row.decided})
 
     def _bind(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         signature = inspect.signature(type(self))
@@ -77,23 +75,41 @@ class Optimizer(Base):
         return all(group.get("fused") for group in self.param_groups)
 
     def __repr__(self) -> str:
-        names = {"max_grad_norm": self.gate.max_grad_norm, "nonfinite": self.gate.nonfinite, "ema": self.ema}
-        names["diagnostics_every"] = self.diagnostics_every
-        lines = "".join(f"\n    {name}: {value}" for name, value in names.items() if value != OPTIONS[name])
+        whole = {name: getattr(self, name) for name in OPTIONS if name not in BY_GROUP}
+        lines = "".join(f"\n    {name}: {value}" for name, value in whole.items() if value != OPTIONS[name])
         return super().__repr__().removesuffix("\n)") + f"{lines}\n)"
 
-    # ---- groups and hyper-parameters
+    # ---- options of all groups together
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As ``torch.optim.Optimizer.add_param_group``; also checks every option and tensor of the group."""
-        if isinstance(param_group, dict):
-            self._check_keys(param_group)
-        super().add_param_group(param_group)
-        try:
-            self._check_group(len(self.param_groups) - 1)
-        except BaseException:
-            self.param_groups.pop()
-            raise
+    @property
+    def max_grad_norm(self) -> float | None:
+        """Largest global norm of the gradients; may be changed between steps, as ``nonfinite`` may."""
+        return self.gate.max_grad_norm
+
+    @max_grad_norm.setter
+    def max_grad_norm(self, value: float | None) -> None:
+        self.gate = Gate(value, self.gate.nonfinite)
+
+    @property
+    def nonfinite(self) -> str:
+        """What becomes of a step whose gradients are not finite."""
+        return self.gate.nonfinite
+
+    @nonfinite.setter
+    def nonfinite(self, value: str) -> None:
+        self.gate = Gate(self.gate.max_grad_norm, value)
+
+    @property
+    def ema(self) -> float | None:
+        """Decay of the averages; chosen when the optimizer is made."""
+        return self._ema  # type: ignore[no-any-return]
+
+    @property
+    def diagnostics_every(self) -> int | None:
+        """How often diagnostics are gathered; chosen when the optimizer is made."""
+        return self._every_step  # type: ignore[no-any-return]
+
+    # ---- groups and hyper-parameters
 
     def _check_keys(self, group: Mapping[str, Any]) -> None:
         """Refuse what looks like a typing error; other keys are the user's own, as with torch."""
@@ -108,6 +124,7 @@ class Optimizer(Base):
     def _check_group(self, i: int) -> None:
         """Raise TypeError, ValueError or RuntimeError unless the group can be stepped as it says."""
         group = self.param_groups[i]
+        self._check_keys(group)
         self._check_flags(group)
         ids = [id(p) for p in group["params"]]
         if len(set(ids)) < len(ids):
@@ -140,34 +157,30 @@ class Optimizer(Base):
             raise NotImplementedError(
                 f"{title}: capturable=True is for CUDA graphs, and these parameters are on the CPU"
             )
-        for name in ("maximize", "amsgrad", "decoupled_weight_decay"):
-            if not isinstance(group.get(name, False), (bool, np.bool)):
-                raise TypeError(f"{name}={group[name]!r}: expected True or False")
+        for name in ("maximize", *FLAGS):
+            check_flag(name, group.get(name, False))
 
     def _letters(self, kinds: Sequence[tuple[int, torch.dtype]]) -> list[dict[str, float]]:
         """The hyper-parameters of groups and dtypes at the coming step, as letters; raises if one is out of range."""
         hyper = self.row.base.hyper
         current = [[number(self.param_groups[i][name]) for name in hyper] + [dtype] for i, dtype in kinds]
         if self._checked is None or self._checked[0] != current:
-            letters = [self._check(i, values) for (i, _), values in zip(kinds, current, strict=True)]
+            letters = [self._letters_of(i, values) for (i, _), values in zip(kinds, current, strict=True)]
             self._checked = (current, letters)
         out: list[dict[str, float]] = self._checked[1]
         return out
 
-    def _check(self, i: int, values: list[Any]) -> dict[str, float]:
+    def _letters_of(self, i: int, values: list[Any]) -> dict[str, float]:
         rule, dtype = self.row.base, values[-1]
         named = dict(zip(rule.hyper, values, strict=False))
         if isinstance(named.get("eps"), tuple) and named["eps"][0] is None:
             named["eps"] = (torch.finfo(dtype).eps, *named["eps"][1:])
         for name, value in named.items():
-            self._check_one(i, name, rule.hyper[name], value)
+            try:
+                rule.hyper[name].check(name, value)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{type(self).__name__}, group {i}: {error}") from None
         return rule.letters(named) | ({} if self.ema is None else {DECAY: self.ema})
-
-    def _check_one(self, i: int, name: str, hyper: Hyper, value: Any) -> None:
-        try:
-            hyper.check(name, value)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{type(self).__name__}, group {i}: {error}") from None
 
     # ---- a step
 
@@ -180,10 +193,7 @@ class Optimizer(Base):
         Raises RuntimeError, TypeError or ValueError for a gradient or hyper-parameter that cannot be used, and
         FloatingPointError as ``nonfinite="raise"`` says; then nothing has been changed.
         """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = evaluate(closure)
         engine = self._ready()
         self._run(engine, engine.parts)
         return loss
@@ -198,8 +208,7 @@ class Optimizer(Base):
     def _run(self, engine: Engine, parts: Sequence[Part]) -> None:
         """A step of these parts together."""
         for group in self.param_groups:
-            if not isinstance(group.get("maximize", False), (bool, np.bool)):
-                raise TypeError(f"maximize={group['maximize']!r}: expected True or False")
+            check_flag("maximize", group.get("maximize", False))
         letters = self._letters(engine.kinds)
         for part in parts:
             self._before(part, letters)
@@ -282,7 +291,7 @@ class Optimizer(Base):
         """
         if self.diagnostics_every is None:
             raise RuntimeError("diagnostics are off: make the optimizer with diagnostics_every=100, say")
-        parts = self._engine.parts if self._engine else []
+        parts = [part for part in (self._engine.parts if self._engine else []) if part.observer.latest]
         if not parts:
             raise RuntimeError("no diagnostics yet: they are gathered at a step; call step first")
         seen = [part.observer.read([m.name for m in part.leaves]) for part in parts]
@@ -299,18 +308,18 @@ class Optimizer(Base):
             raise RuntimeError("no averages are kept: make the optimizer with ema=0.999, say")
         if self._averaged:
             raise RuntimeError("already inside averaged()")
-        with torch.no_grad():
-            mine = [(p, entry["ema"]) for p, entry in self.state.items() if "ema" in entry]
-            kept = [p.detach().clone() for p, _ in mine]
-            for p, average in mine:
-                p.copy_(average)
+        stepped = [p for group in self.param_groups for p in group["params"] if "ema" in self.state.get(p, {})]
+        kept = [p.detach().clone() for p in stepped]
         self._averaged = True
         try:
+            with torch.no_grad():
+                for p in stepped:
+                    p.copy_(self.state[p]["ema"])
             yield
         finally:
             self._averaged = False
             with torch.no_grad():
-                for (p, _), old in zip(mine, kept, strict=True):
+                for p, old in zip(stepped, kept, strict=True):
                     p.copy_(old)
 
     # ---- state
@@ -326,13 +335,13 @@ class Optimizer(Base):
         """Take over a ``state_dict`` of this class or of torch's of the same name, by copying.
 
         Parameters are matched by name where both sides have names, else by place. What a group declares here as
-        ``state`` and ``weights`` stays; everything else of a group is restored. Raises ValueError or TypeError, with
-        nothing changed, if it does not fit.
+        ``state`` and ``weights`` stays; everything else of a group is restored. Raises ValueError, TypeError or
+        RuntimeError, with nothing changed, if it does not fit.
         """
         checkpoint.load(self, state_dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        mine = ("gate", "ema", "diagnostics_every", "last_step", "skipped_steps", "_warned")
+        mine = ("gate", "_ema", "_every_step", "last_step", "skipped_steps", "_warned")
         return {**super().__getstate__(), **{name: getattr(self, name) for name in mine}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from adamas.codecs import CODECS
 from adamas.language import Rule, call, sqrt
 from adamas.program import FIRST, GRAD_SCALE
 from adamas.rules import adam
-from adamas.torch.base import Base
+from adamas.torch.base import Base, evaluate
 from adamas.torch.memory import array_of, check_parameter, number
 
 
@@ -49,21 +49,18 @@ class SparseAdam(Base):
     ) -> None:
         super().__init__(params, dict(lr=lr, betas=betas, eps=eps, maximize=maximize))
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As ``torch.optim.Optimizer.add_param_group``; also checks every option and tensor of the group."""
-        super().add_param_group(param_group)
-        try:
-            group = self.param_groups[-1]
-            self._letters(group)
-            for i, p in enumerate(group["params"]):
-                if p.layout != torch.strided:
-                    raise ValueError(f"SparseAdam requires dense parameter tensors; parameter {i} is {p.layout}")
-                if p.is_complex():
-                    raise ValueError(f"SparseAdam does not support complex parameters; parameter {i} is {p.dtype}")
-                check_parameter(f"parameter {i}", p)
-        except BaseException:
-            self.param_groups.pop()
-            raise
+    def _check_group(self, i: int) -> None:
+        group = self.param_groups[i]
+        letters = self._letters(group)
+        for name in ("lr", "eps"):
+            if not letters[name] > 0:
+                raise ValueError(f"{name}={letters[name]}: SparseAdam, as torch's, is made with a positive one")
+        for i, p in enumerate(group["params"]):
+            if p.layout != torch.strided:
+                raise ValueError(f"SparseAdam requires dense parameter tensors; parameter {i} is {p.layout}")
+            if p.is_complex():
+                raise ValueError(f"SparseAdam does not support complex parameters; parameter {i} is {p.dtype}")
+            check_parameter(f"parameter {i}", p)
 
     def _letters(self, group: dict[str, Any]) -> dict[str, float]:
         if isinstance(group["lr"], torch.Tensor) and group["lr"].numel() != 1:
@@ -71,17 +68,11 @@ class SparseAdam(Base):
         values = {name: number(group[name]) for name in ("lr", "betas", "eps")}
         for name, value in values.items():
             RULE.hyper[name].check(name, value)
-        for name in ("lr", "eps"):
-            if not values[name] > 0:
-                raise ValueError(f"{name}={values[name]}: SparseAdam, as torch's, takes positive ones alone")
         return RULE.letters({**values, "weight_decay": 0.0})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step of every row with a gradient; returns the closure's loss."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = evaluate(closure)
         for group in self.param_groups:  # all are looked at before the first is changed
             self._letters(group)
             for p in group["params"]:
@@ -95,15 +86,16 @@ class SparseAdam(Base):
         return loss
 
     def _step(self, p: torch.Tensor, g: torch.Tensor, group: dict[str, Any]) -> None:
-        state = self.state[p]
+        state, dtype = self.state[p], torch.float64 if p.dtype == torch.float64 else torch.float32
         if not state:
-            state.update(step=0, exp_avg=torch.zeros_like(p), exp_avg_sq=torch.zeros_like(p))
+            moments = {name: torch.zeros_like(p, dtype=dtype) for name in ("exp_avg", "exp_avg_sq")}
+            state.update(step=0, **moments)
         state["step"] += 1
         where = tuple(g.indices())
         if g.values().numel() == 0:
             return
         kept = (p, state["exp_avg"], state["exp_avg_sq"])
-        rows = [t[where].contiguous() for t in kept]
+        rows = [t[where].to(kind).contiguous() for t, kind in zip(kept, (p.dtype, dtype, dtype), strict=True)]
         words, m, v = (array_of(t) for t in rows)
         codecs = dict.fromkeys("mv", CODECS["float32"])
         tensor = Tensor("rows", words, order_of(RULE, codecs, words), {"m": m, "v": v})
@@ -116,4 +108,4 @@ class SparseAdam(Base):
         for _ in launch.step(grads, [letters], np.zeros(1, np.int64)):
             pass
         for target, new in zip(kept, rows, strict=True):
-            target.detach()[where] = new
+            target.detach()[where] = new.to(target.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from adamas import rules
@@ -25,6 +26,9 @@ OPTIONS: dict[str, Any] = {
     "diagnostics_every": None,
 }
 
+#: Options that choose another rule.
+FLAGS = ("amsgrad", "decoupled_weight_decay")
+
 #: Options that each group may have its own of; the others are for all groups together.
 BY_GROUP = ("state", "weights", "seed")
 
@@ -43,19 +47,25 @@ def _decoupled(rule: Rule) -> Rule:
 class Row:
     """title: the class's name. base: the rule without flags. like: a function with the signature.
 
-    fixed: options of torch's that the name itself decides. keys: names in the state where they differ from KEYS.
+    decided: options of torch's that the name itself decides. keys: names in the state where they differ from KEYS.
     """
 
     title: str
     base: Rule
     like: Callable[..., Any] | inspect.Signature
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    decided: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
 
     def rule(self, group: Mapping[str, Any]) -> Rule:
-        """The rule of a parameter group, by its flags."""
-        rule = rules.get("amsgrad") if group.get("amsgrad") else self.base
-        return _decoupled(rule) if group.get("decoupled_weight_decay") else rule
+        """The rule of a parameter group, by those of its flags that the name has."""
+        flags = {flag for flag in FLAGS if flag in self.options and group.get(flag)}
+        rule = rules.get("amsgrad") if "amsgrad" in flags else self.base
+        return _decoupled(rule) if "decoupled_weight_decay" in flags else rule
+
+    @cached_property
+    def options(self) -> frozenset[str]:
+        """The options that a group has."""
+        return frozenset(self.decided) | self.signature().parameters.keys()
 
     def key(self, array: str) -> str:
         """The name of an array in ``optimizer.state[p]``: of slot m, and of a mean of one, as v.row."""
@@ -92,7 +102,7 @@ _TORCH = (
         rules.get("adam"),
         lambda params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *, maximize=False,
         foreach=None, capturable=False, differentiable=False, fused=None: None,
-        fixed={"decoupled_weight_decay": True},
+        decided={"decoupled_weight_decay": True},
     ),
     Row(
         "Adamax",
