@@ -104,6 +104,18 @@ def check_keeping(ema: Any, seed: Any) -> None:
         raise TypeError(f"seed={seed!r}: expected an integer")
 
 
+def bind(cls: type, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What a class is called with, but ``params``, by its signature; raises TypeError with the nearest name."""
+    signature = inspect.signature(cls)
+    for name in kwargs:
+        if name not in signature.parameters:
+            known = [n for n in signature.parameters if n != "params"]
+            raise TypeError(f"{cls.__name__}() has no option {name!r}{nest.nearest(name, known)}")
+    bound = signature.bind(params, *args, **kwargs)
+    bound.apply_defaults()
+    return {name: value for name, value in bound.arguments.items() if name != "params"}
+
+
 def check_flag(name: str, value: Any) -> None:
     """Raise TypeError unless it is True or False."""
     if not isinstance(value, (bool, np.bool)):
@@ -116,7 +128,7 @@ class Optimizer:
     rule: ClassVar[Rule]
 
     def __init__(self, params: Params, *args: Any, **kwargs: Any) -> None:
-        options = self._bind(params, args, kwargs)
+        options = bind(type(self), params, args, kwargs)
         self.params = params
         self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
         self._observer = Observer(options.pop("diagnostics_every"))
@@ -133,16 +145,6 @@ class Optimizer:
         self._build(leaves)
 
     # ---- construction
-
-    def _bind(self, params: Params, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        signature = inspect.signature(type(self))
-        for name in kwargs:
-            if name not in signature.parameters:
-                known = [n for n in signature.parameters if n != "params"]
-                raise TypeError(f"{type(self).__name__}() has no option {name!r}{nest.nearest(name, known)}")
-        bound = signature.bind(params, *args, **kwargs)
-        bound.apply_defaults()
-        return {name: value for name, value in bound.arguments.items() if name != "params"}
 
     def _split(self, names: list[str], groups: Any, base: dict[str, Any]) -> list[dict[str, Any]]:
         """The default group and one for each pattern; every leaf is in one of them."""

@@ -7,7 +7,7 @@
 optax's NAdam takes a constant μ = β₁, another algorithm.
 """
 
-from adamas.language import Hyper, Rule, Scalar, Slot, l2, sqrt
+from adamas.language import Hyper, Scalar, sqrt
 from adamas.rules import adam
 
 
@@ -22,21 +22,15 @@ def step(g, m, v, eps, c2, now, soon):
     return (now * g + soon * m) / (sqrt(v / c2) + eps)
 
 
-rule = Rule(
-    name="nadam",
-    title="NAdam",
-    doc=__doc__,
+rule = adam.rule.but(
+    "nadam",
+    "NAdam",
+    __doc__,
     hyper=dict(
         lr=2e-3,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=0.0,
         momentum_decay=Hyper(4e-3, 0, doc="ψ, how soon the momentum reaches β₁ (per step)"),
     ),
-    slots=(Slot("m"), Slot("v", nonneg=True, projects=True)),
     memory=(Scalar("mu_product", init=1.0),),
     scalars=scalars,
-    before=(l2,),
-    moments=adam.moments,
     step=step,
 )

@@ -8,7 +8,7 @@
 As in torch, ε is added to √v before its bias correction, and the threshold is 5 where the paper has 4.
 """
 
-from adamas.language import Rule, Slot, l2, maximum, sqrt, where
+from adamas.language import maximum, sqrt, where
 from adamas.rules import adam
 
 
@@ -24,14 +24,4 @@ def step(m, v, eps, c1, r, trusted):
     return (m / c1) * where(trusted > 0, r / (sqrt(v) + eps), 1.0)
 
 
-rule = Rule(
-    name="radam",
-    title="RAdam",
-    doc=__doc__,
-    hyper=dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
-    slots=(Slot("m"), Slot("v", nonneg=True, projects=True)),
-    scalars=scalars,
-    before=(l2,),
-    moments=adam.moments,
-    step=step,
-)
+rule = adam.rule.but("radam", "RAdam", __doc__, scalars=scalars, step=step)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,8 +15,7 @@ from torch.autograd.graph import increment_version
 
 from adamas.diagnostics import LOST, Diagnostics, Observer
 from adamas.gate import Decision, Gate, decide
-from adamas.nest import nearest
-from adamas.optimizer import check_flag, check_keeping
+from adamas.optimizer import bind, check_flag, check_keeping
 from adamas.plan import Ready
 from adamas.state import choose, keeping
 from adamas.torch import checkpoint
@@ -40,7 +38,7 @@ class Optimizer(Base):
     _alone = False  # whether each parameter is stepped by itself
 
     def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        options = self._bind(params, args, kwargs)
+        options = bind(type(self), params, args, kwargs)
         self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
         self._ema, self._every_step = options.pop("ema"), options.pop("diagnostics_every")
         check_keeping(self._ema, options["seed"])
@@ -52,16 +50,6 @@ class Optimizer(Base):
         self._warned = False
         self._forget()
         super().__init__(params, {**options, **self.row.decided})
-
-    def _bind(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        signature = inspect.signature(type(self))
-        for name in kwargs:
-            if name not in signature.parameters:
-                known = [n for n in signature.parameters if n != "params"]
-                raise TypeError(f"{type(self).__name__}() has no option {name!r}{nearest(name, known)}")
-        bound = signature.bind(params, *args, **kwargs)
-        bound.apply_defaults()
-        return {name: value for name, value in bound.arguments.items() if name != "params"}
 
     def _forget(self) -> None:
         self._engine: Engine | None = None
