@@ -367,7 +367,7 @@ def test_weights_by_group() -> None:
         for p in params:
             p.grad = torch.ones_like(p)
         opt.step()
-    assert [float(p[0]) < 0.96 for p in params] == [True, True, False]
+    assert [p[0].item() < 0.96 for p in params] == [True, True, False]
     assert [{"kahan", "master"} & set(opt.state[p]) for p in params] == [{"kahan"}, {"master"}, set()]
 
 

@@ -854,3 +854,23 @@ def test_what_is_not_kept_here_is_told() -> None:
     opt.step()
     with pytest.warns(UserWarning, match="ema, master, which is not kept here"):
         ours("Adam")([nn.Parameter(p.detach().clone())]).load_state_dict(opt.state_dict())
+
+
+def test_sparse_adam_resumes_16_bit_parameters_with_moments_of_its_own() -> None:
+    def step(p: Tensor, opt: Any) -> None:
+        p.grad = torch.sparse_coo_tensor([[0, 2]], torch.full((2, 8), 0.3), (4, 8), check_invariants=True).to(p.dtype)
+        opt.step()
+
+    p = nn.Parameter(torch.ones(4, 8, dtype=torch.bfloat16))
+    opt = ours("SparseAdam")([p], lr=0.1)
+    step(p, opt)
+    q = nn.Parameter(p.detach().clone())
+    again = ours("SparseAdam")([q], lr=0.1)
+    saved = opt.state_dict()
+    again.load_state_dict(saved)
+    assert again.state[q]["exp_avg"].dtype == torch.float32
+    before = saved["state"][0]["exp_avg"].clone()
+    step(q, again)
+    assert torch.equal(saved["state"][0]["exp_avg"], before)
+    step(p, opt)
+    assert torch.equal(p, q)

@@ -41,7 +41,7 @@ class SparseAdam(Base):
         p ← p − lr · √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε)         there alone
 
     lr: parameter units per step. eps: units of the gradient. A row without a gradient keeps its moments undiminished.
-    Raises RuntimeError for a dense gradient, with nothing changed.
+    Moments are float32 for 16-bit parameters.
     """
 
     def __init__(
@@ -70,8 +70,21 @@ class SparseAdam(Base):
             RULE.hyper[name].check(name, value)
         return RULE.letters({**values, "weight_decay": 0.0})
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As ``torch.optim.Optimizer.load_state_dict``, but by copying, never narrowing to the parameter's dtype."""
+        super().load_state_dict(state_dict)
+        keys = [key for group in state_dict["param_groups"] for key in group["params"]]
+        params = [p for group in self.param_groups for p in group["params"]]
+        for key, p in zip(keys, params, strict=True):
+            for name, value in state_dict["state"].get(key, {}).items():
+                if isinstance(value, torch.Tensor):
+                    self.state[p][name] = value.detach().clone()
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of every row with a gradient; returns the closure's loss."""
+        """One step of every row with a gradient; returns the closure's loss.
+
+        Raises RuntimeError for a dense gradient, with nothing changed.
+        """
         loss = evaluate(closure)
         for group in self.param_groups:  # all are looked at before the first is changed
             self._letters(group)
