@@ -19,7 +19,7 @@ from common import Quartiles, interleave, normal, parse, parser, ratio, report
 
 import adamas
 from adamas.backends import threads
-from adamas.backends.cpu_source import PRELUDE
+from adamas.backends.cpu_parts import PRELUDE
 from adamas.program import Program, trace
 from adamas.rules import REGISTRY
 from adamas.state import STAGGER, choose

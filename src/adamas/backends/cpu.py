@@ -24,6 +24,7 @@ from adamas.backends import (
     matrix_of,
     threads,
 )
+from adamas.backends.cpu_parts import PRELUDE
 from adamas.backends.cpu_source import (
     DIMS,
     G_STRIDED,
@@ -31,7 +32,6 @@ from adamas.backends.cpu_source import (
     MATRICES,
     NDIM,
     P_STRIDED,
-    PRELUDE,
     SIZE,
     Layout,
     generate,

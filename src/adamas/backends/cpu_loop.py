@@ -17,7 +17,8 @@ import numpy as np
 from adamas import program
 from adamas.backends import Array, Ints, Tensor
 from adamas.backends.cpu import Kernel, compiled, scalar_table
-from adamas.backends.cpu_source import PRELUDE, SPELL, Layout, generate
+from adamas.backends.cpu_parts import PRELUDE
+from adamas.backends.cpu_source import SPELL, Layout, generate
 from adamas.codecs import Codec
 from adamas.language import Expr, Rule
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from adamas.backends import Ints, kernel_cache
-from adamas.backends.cpu_source import PRELUDE
+from adamas.backends.cpu_parts import PRELUDE
 
 #: Columns of a table of tensors; then come sizes and strides (in elements), as many of each as the table has dims.
 DATA, DEVICE, NDIM, DTYPE, DIMS = range(5)

@@ -114,8 +114,7 @@ class InBackward(Optimizer):
 
 @cache
 def _class(optimizer: Any) -> type[InBackward]:
-    made: Any = type(f"{optimizer.__name__}InBackward", (InBackward, optimizer), {"__module__": __name__})
-    return made  # type: ignore[no-any-return]
+    return type(f"{optimizer.__name__}InBackward", (InBackward, optimizer), {"__module__": __name__})
 
 
 def _copy(optimizer: Any) -> Any:

@@ -40,7 +40,8 @@ class Optimizer(Base):
     def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
         options = bind(type(self), params, args, kwargs)
         self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
-        self._ema, self._every_step = options.pop("ema"), options.pop("diagnostics_every")
+        self._ema: float | None = options.pop("ema")
+        self._every_step: int | None = options.pop("diagnostics_every")
         check_keeping(self._ema, options["seed"])
         Observer(self._every_step)  # checks it
         #: What became of the latest step.
@@ -90,12 +91,12 @@ class Optimizer(Base):
     @property
     def ema(self) -> float | None:
         """Decay of the averages; chosen when the optimizer is made."""
-        return self._ema  # type: ignore[no-any-return]
+        return self._ema
 
     @property
     def diagnostics_every(self) -> int | None:
         """How often diagnostics are gathered; chosen when the optimizer is made."""
-        return self._every_step  # type: ignore[no-any-return]
+        return self._every_step
 
     # ---- groups and hyper-parameters
 

@@ -1,0 +1,223 @@
+"""The parts of a kernel's text that no rule changes: how memory is read and written, copied, rounded and summed."""
+
+PRELUDE = '''\
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+f32, f64, i32 = np.float32, np.float64, np.int32
+FLOAT, DOUBLE, HALF = ir.FloatType(), ir.DoubleType(), ir.HalfType()
+I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+
+# Arrays that never overlap: told to LLVM, so that the loops become vector code without run-time checks.
+SCOPES = {scopes}
+
+
+def scoped(builder, access, scope):
+    module = builder.module
+    domain = module.add_metadata(["adamas"])
+    scopes = {{name: module.add_metadata([name, domain]) for name in SCOPES}}
+    access.set_metadata("alias.scope", module.add_metadata([scopes[scope]]))
+    access.set_metadata("noalias", module.add_metadata([s for name, s in scopes.items() if name != scope]))
+    return access
+
+
+def bfloat16_to_float(builder, x):
+    return builder.bitcast(builder.shl(builder.zext(x, I32), ir.Constant(I32, 16)), FLOAT)
+
+
+def float_to_bfloat16(builder, x):
+    """Round to nearest, ties to even: add half a unit, less one unless the last kept bit is odd. NaN stays NaN."""
+    bits = builder.bitcast(x, I32)
+    odd = builder.and_(builder.lshr(bits, ir.Constant(I32, 16)), ir.Constant(I32, 1))
+    rounded = builder.add(bits, builder.add(odd, ir.Constant(I32, 0x7FFF)))
+    nan = builder.fcmp_unordered("uno", x, x)
+    quiet = builder.or_(bits, ir.Constant(I32, 0x400000))
+    return builder.trunc(builder.lshr(builder.select(nan, quiet, rounded), ir.Constant(I32, 16)), I16)
+
+
+# stored dtype: type in memory, type in registers, after a load, before a store
+KINDS = {{
+    "float64": (DOUBLE, types.float64, lambda b, x: x, lambda b, x: x),
+    "float32": (FLOAT, types.float32, lambda b, x: x, lambda b, x: x),
+    "float16": (HALF, types.float32, lambda b, x: b.fpext(x, FLOAT), lambda b, x: b.fptrunc(x, HALF)),
+    "bfloat16": (I16, types.float32, bfloat16_to_float, float_to_bfloat16),
+    "bits16": (I16, types.int16, lambda b, x: x, lambda b, x: x),
+    "bits32": (I32, types.int32, lambda b, x: x, lambda b, x: x),
+    "bits64": (I64, types.int64, lambda b, x: x, lambda b, x: x),
+}}
+
+
+def loader(kind, scope):
+    """load(address, i): element i of the array that begins at the address."""
+    memory, register, after, _ = KINDS[kind]
+
+    @intrinsic
+    def load(typingctx, address, i):
+        def codegen(context, builder, signature, args):
+            pointer = builder.gep(builder.inttoptr(args[0], memory.as_pointer()), [args[1]])
+            return after(builder, scoped(builder, builder.load(pointer), scope))
+
+        return register(types.int64, types.int64), codegen
+
+    return load
+
+
+def storer(kind, scope):
+    """store(address, i, x): element i becomes x, rounded to what is stored."""
+    memory, register, _, before = KINDS[kind]
+
+    @intrinsic
+    def store(typingctx, address, i, x):
+        def codegen(context, builder, signature, args):
+            pointer = builder.gep(builder.inttoptr(args[0], memory.as_pointer()), [args[1]])
+            scoped(builder, builder.store(before(builder, args[2]), pointer), scope)
+
+        return types.void(types.int64, types.int64, register), codegen
+
+    return store
+
+'''
+
+MOVE = '''
+@njit(nogil=True, error_model="numpy")
+def {verb}_{name}(base, block, layout, tensor, start, n):
+    """{doc}"""
+    ndim = layout[tensor, {NDIM}]
+    dims = (layout.shape[1] - {DIMS}) // 3
+    k = 0
+    while k < n:
+        rest, offset = start + k, 0
+        for d in range(ndim - 1, -1, -1):
+            size = layout[tensor, {DIMS} + d]
+            index = rest % size
+            offset += index * layout[tensor, {DIMS} + {which} * dims + d]
+            rest = rest // size
+        last = layout[tensor, {DIMS} + ndim - 1]
+        stride = layout[tensor, {DIMS} + {which} * dims + ndim - 1]
+        run = min(last - (start + k) % last, n - k)
+        for j in range(run):
+            for c in range({words}):
+                {move}
+        k += run
+'''
+
+KEEP = '''
+@intrinsic
+def keep(typingctx, x):
+    """A number as a parameter keeps it: rounded as by a store."""
+    _, register, after, before = KINDS["{kind}"]
+
+    def codegen(context, builder, signature, args):
+        return after(builder, before(builder, args[0]))
+
+    return register(register), codegen
+'''
+
+# See noise.py, where the same is said in NumPy.
+DITHER = '''
+@intrinsic
+def dither(typingctx, x, key, place):
+    """A float32 rounded to a {kind} at random; the bits are a hash of the key and of the element's place."""
+
+    def codegen(context, builder, signature, args):
+        def word(value):
+            return ir.Constant(I32, value)
+
+        def half(value, shift):
+            return builder.trunc(builder.lshr(value, ir.Constant(I64, shift)), I32)
+
+        def stir(h, shift):
+            return builder.xor(h, builder.lshr(h, word(shift)))
+
+        x, key, place = args
+        h = builder.xor(half(place, 0), half(key, 0))
+        upper = builder.xor(half(key, 32), builder.mul(half(place, 32), word({upper})))
+        h = builder.xor(builder.mul(stir(h, 16), word({factors[0]})), upper)
+        h = stir(builder.mul(stir(h, 15), word({factors[1]})), 16)
+        bits = builder.bitcast(x, I32)
+        nan = builder.fcmp_unordered("uno", x, x)
+        if "{kind}" == "bfloat16":
+            rounded = builder.add(bits, builder.lshr(h, word(16)))
+            return builder.select(nan, x, builder.bitcast(builder.and_(rounded, word(0xFFFF0000)), FLOAT))
+        low = builder.lshr(h, word(19))
+        normal = builder.bitcast(builder.and_(builder.add(bits, low), word(0xFFFFE000)), FLOAT)
+        size = builder.bitcast(builder.and_(bits, word(0x7FFFFFFF)), FLOAT)
+        scaled = builder.fmul(size, ir.Constant(FLOAT, 2.0**24))
+        scaled = builder.fadd(scaled, builder.fmul(builder.uitofp(low, FLOAT), ir.Constant(FLOAT, 2.0**-13)))
+        whole = builder.sitofp(builder.fptosi(scaled, I32), FLOAT)
+        small = builder.bitcast(builder.fmul(whole, ir.Constant(FLOAT, 2.0**-24)), I32)
+        small = builder.bitcast(builder.or_(small, builder.and_(bits, word(0x80000000))), FLOAT)
+        tiny = builder.fcmp_ordered("<", size, ir.Constant(FLOAT, 2.0**-14))
+        return builder.select(nan, x, builder.select(tiny, small, normal))
+
+    return types.float32(types.float32, types.int64, types.int64), codegen
+'''
+
+FOLD = '''
+@njit(nogil=True, error_model="numpy")
+def fold(lanes, width):
+    """The sum of the lanes, in halves."""
+    while width > 1:
+        width = width // 2
+        for i in range(width):
+            store_lane(lanes, i, load_lane(lanes, i) + load_lane(lanes, i + width))
+    return load_lane(lanes, 0)
+'''
+
+# Sums over rows and columns. A block is one or more whole rows, or a piece of one row.
+EXPAND = '''
+@njit(nogil=True, error_model="numpy")
+def expand(mean, block, by_column, rows, columns, row, column, n):
+    """Spread the means of rows or columns over the elements of a block."""
+    k = 0
+    while k < n:
+        run = min(columns - column, n - k)
+        if by_column:
+            for j in range(run):
+                store_spread(block, k + j, load_mean(mean, (row // rows) * columns + column + j))
+        else:
+            x = load_mean(mean, row)
+            for j in range(run):
+                store_spread(block, k + j, x)
+        k, row, column = k + run, row + 1, 0
+'''
+
+ROW_SUMS = '''
+@njit(nogil=True, error_model="numpy")
+def add_rows(values, lanes, total, columns, width, row, column, n):
+    """Add a block to the lanes of its rows; where a row ends, its sum is known."""
+    k = 0
+    while k < n:
+        run = min(columns - column, n - k)
+        if column == 0:
+            for i in range(run):
+                store_lane(lanes, i, f64(load_value(values, k + i)))
+            for i in range(run, width):
+                store_lane(lanes, i, 0.0)
+        else:
+            for i in range(run):
+                store_lane(lanes, i, load_lane(lanes, i) + f64(load_value(values, k + i)))
+        if column + run == columns:
+            store_total(total, row, fold(lanes, width))
+        k, row, column = k + run, row + 1, 0
+'''
+
+COLUMN_SUMS = '''
+@njit(nogil=True, error_model="numpy")
+def add_columns(values, total, rows, columns, part, parts, row, column, n):
+    """Add a block to the sums of its columns, one line of sums for each part of each matrix."""
+    k = 0
+    while k < n:
+        run = min(columns - column, n - k)
+        inside = row % rows
+        line = ((row // rows) * parts + inside // part) * columns + column
+        if inside % part == 0:
+            for j in range(run):
+                store_total(total, line + j, f64(load_value(values, k + j)))
+        else:
+            for j in range(run):
+                store_total(total, line + j, load_total(total, line + j) + f64(load_value(values, k + j)))
+        k, row, column = k + run, row + 1, 0
+'''
