@@ -26,7 +26,7 @@ DTYPES = ("float64", "float32", "float16", "bfloat16", "complex128", "complex64"
 KEPT = 8
 
 #: Stands for a gradient that is not there.
-NOTHING = np.empty(0)  # stands for a gradient that is not there
+NOTHING = np.empty(0)
 
 
 @dataclass(frozen=True)
