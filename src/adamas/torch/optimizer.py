@@ -106,8 +106,8 @@ class Optimizer(Base):
         for name in map(str, group):
             if name in OPTIONS and name not in BY_GROUP:
                 raise TypeError(f"{name} is for all groups together: pass it to {type(self).__name__}, not in a group")
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
-            if close and name not in known:
+            close = [] if name in known else difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+            if close:
                 raise TypeError(f"a group of {type(self).__name__} has no option {name!r}; did you mean {close[0]!r}?")
 
     def _check_group(self, i: int) -> None:
@@ -118,7 +118,7 @@ class Optimizer(Base):
         ids = [id(p) for p in group["params"]]
         if len(set(ids)) < len(ids):
             raise ValueError("a parameter stands twice in one group: it would be stepped twice")
-        self._letters([(i, p.dtype) for p in group["params"]] or [(i, torch.float32)])
+        self._letters(list({(i, p.dtype): None for p in group["params"]}) or [(i, torch.float32)])
         for p, name in zip(group["params"], names(self.param_groups)[i], strict=True):
             check(self.row, p, name, group)
         choose(self.row.rule(group), group["state"], "", (1, 1))  # also where a group holds no parameter
