@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -250,3 +251,19 @@ def test_a_step_count_that_is_none_is_refused(count: float) -> None:
     with pytest.raises(ValueError, match="step is .*, expected a whole number"):
         opt.step()
     assert torch.equal(p, before)
+
+
+def test_two_optimizers_may_share_a_state() -> None:
+    """As a shallow copy does."""
+    ends = []
+    for library in (ours, theirs):
+        p = nn.Parameter(torch.ones(2, dtype=torch.float64))
+        opt = library("Adam")([p], lr=0.1)
+        shared = None
+        for i, x in enumerate((1.0, 2.0, -3.0, 1.0, -2.0)):
+            p.grad = torch.full_like(p, x)
+            (shared if shared is not None and i % 2 else opt).step()
+            shared = shared or copy.copy(opt)
+        ends.append((p, opt.state[p]["exp_avg"], opt.state[p]["step"]))
+    assert ends[0][2] == ends[1][2] == 5
+    assert all(torch.allclose(mine, other, rtol=1e-12) for mine, other in zip(ends[0][:2], ends[1][:2], strict=True))

@@ -624,3 +624,40 @@ def test_steps_in_backward_are_copied_and_pickled() -> None:
         again(torch.ones(2)).sum().backward()
         assert copied.state[again.weight]["step"] == 2
         assert opt.state[model.weight]["step"] == 1
+
+
+def test_averages_that_are_yet_to_begin_are_not_shown() -> None:
+    p, q = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+    old, opt = theirs("AdamW")([p]), ours("AdamW")([q], ema=0.9)
+    p.grad = torch.ones(3)
+    old.step()
+    opt.load_state_dict(old.state_dict())
+    assert "ema" not in opt.state_dict()["state"][0]
+    with opt.averaged():
+        assert torch.equal(q, torch.ones(3))
+    q.data = torch.full((3,), 2.0)
+    q.grad = torch.zeros(3)
+    opt.step()
+    assert opt.state[q]["ema"].min() > 1.9
+
+
+def test_an_older_optimizer_does_not_disturb_a_newer_one_in_backward() -> None:
+    a, b = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    first = in_backward([a, b], ours("Adam"), lr=0.1)
+    in_backward([b], ours("Adam"), lr=0.01, accumulate=2)
+    (a + b).sum().backward()
+    assert a[0].item() == pytest.approx(0.9)
+    assert b[0].item() == 1
+    first.remove_hooks()
+    (a + b).sum().backward()
+    assert a[0].item() == pytest.approx(0.9)
+    assert b[0].item() == pytest.approx(0.99)
+
+
+def test_an_optimizer_that_is_refused_takes_no_hooks_from_another() -> None:
+    p, q = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    in_backward([p], ours("Adam"), lr=0.1)
+    with pytest.raises(ValueError, match="lr=-1"):
+        in_backward([{"params": [p]}, {"params": [q], "lr": -1}], ours("Adam"))
+    p.sum().backward()
+    assert p[0].item() == pytest.approx(0.9)

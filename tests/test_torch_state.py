@@ -643,3 +643,39 @@ def test_sparse_adam_resumes_16_bit_parameters_with_moments_of_its_own() -> None
     assert torch.equal(saved["state"][0]["exp_avg"], before)
     step(p, opt)
     assert torch.equal(p, q)
+
+
+def test_sparse_adam_widens_what_it_loads_and_heeds_hooks() -> None:
+    p = nn.Parameter(torch.ones(4, 2, dtype=torch.bfloat16))
+    old = theirs("SparseAdam")([p])
+    p.grad = torch.sparse_coo_tensor([[1]], torch.ones(1, 2), (4, 2), check_invariants=True).to(p.dtype)
+    old.step()
+    q = nn.Parameter(p.detach().clone())
+    opt = ours("SparseAdam")([q])
+    told = []
+
+    def halve(optimizer: Any, state: dict[str, Any]) -> dict[str, Any]:
+        state = copy.deepcopy(state)
+        state["state"][0]["exp_avg"] /= 2
+        return state
+
+    opt.register_load_state_dict_pre_hook(halve)
+    opt.register_load_state_dict_post_hook(lambda optimizer: told.append(optimizer.state[q]["exp_avg"].dtype))
+    opt.load_state_dict(old.state_dict())
+    assert told == [torch.float32]
+    assert opt.state[q]["exp_avg_sq"].dtype == torch.float32
+    assert torch.equal(opt.state[q]["exp_avg"], old.state[p]["exp_avg"].float() / 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.complex128])
+def test_empty_parameters_are_saved(dtype: torch.dtype) -> None:
+    params = [
+        nn.Parameter(torch.ones(n, dtype=kind)) for n, kind in ((2, torch.float64), (0, dtype), (2, torch.float64))
+    ]
+    opt = ours("AdamW")(params, weights="kahan")
+    for p in params:
+        p.grad = torch.zeros_like(p)
+    opt.step()
+    again = ours("AdamW")(params, weights="kahan")
+    again.load_state_dict(through_a_file(opt.state_dict()))
+    assert again.state[params[1]]["step"] == 1

@@ -88,7 +88,7 @@ class Arena:
 
     def zeros(self, shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]) -> Array:
         """An array that begins at a multiple of 64 bytes."""
-        size = -(-math.prod(shape) * dtype.itemsize // 64) * 64
+        size = max(64, -(-math.prod(shape) * dtype.itemsize // 64) * 64)  # empty ones, too, lie apart: torch.save asks
         if self.used + size > self.block.size:
             whole = min(max(self.FIRST, 2 * self.block.size), self.MOST)
             buffer = np.zeros(max(whole, size) + 64, np.uint8)

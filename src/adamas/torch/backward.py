@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from adamas.torch.base import evaluate
 from adamas.torch.engine import Engine, Part
 from adamas.torch.optimizer import Optimizer
 
-#: Parameter → the hook that steps it; another optimizer's takes its place.
+#: Parameter → a weak reference to the optimizer that steps it, and its hook; another one takes their place.
 _HOOKS: Any = WeakIdKeyDictionary()
 
 
@@ -25,31 +26,32 @@ class InBackward(Optimizer):
 
     def __init__(self, params: Any, accumulate: int, **options: Any) -> None:
         self.accumulate = accumulate
+        self._built = False
+        super().__init__(params, **options)
         self._begin()
-        self.param_groups: list[dict[str, Any]] = []
-        try:
-            super().__init__(params, **options)
-        except BaseException:
-            self.remove_hooks()  # of the groups before the one that was refused
-            raise
 
     def _begin(self) -> None:
+        """With all groups accepted: hook their parameters."""
         self._passes, self._pass = 0, -1
         self._settled: tuple[Engine, dict[int, Part]] | None = None
+        self._built = True
+        for group in self.param_groups:
+            self._hook(group["params"])
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As the optimizer's; the new parameters are stepped in ``backward`` too."""
         super().add_param_group(param_group)
-        self._hook(self.param_groups[-1]["params"])
+        if self._built:
+            self._hook(self.param_groups[-1]["params"])
 
     def _hook(self, params: list[torch.Tensor]) -> None:
         for p in params:
             if p in _HOOKS:
-                _HOOKS.pop(p).remove()
+                _HOOKS.pop(p)[1].remove()
             trained = p.requires_grad
             p.requires_grad_(True)  # else torch takes no hook, and a frozen parameter may be trained later
             hooked: Any = p
-            _HOOKS[p] = hooked.register_post_accumulate_grad_hook(self._arrived)
+            _HOOKS[p] = weakref.ref(self), hooked.register_post_accumulate_grad_hook(self._arrived)
             p.requires_grad_(trained)
 
     def __reduce__(self) -> Any:
@@ -62,8 +64,6 @@ class InBackward(Optimizer):
         super().__setstate__(state)
         if "accumulate" in state:  # a copy of the optimizer, not a state to load
             self._begin()
-            for group in self.param_groups:
-                self._hook(group["params"])
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Only calls the closure, if any, and returns its loss: the steps are made in ``backward``."""
@@ -76,10 +76,13 @@ class InBackward(Optimizer):
 
     def remove_hooks(self) -> None:
         """Make no more steps in ``backward``."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p in _HOOKS:
-                    _HOOKS.pop(p).remove()
+        for p in self._own():
+            _HOOKS.pop(p)[1].remove()
+
+    def _own(self) -> list[torch.Tensor]:
+        """The parameters that this optimizer steps, and no other that was made since."""
+        params = (p for group in self.param_groups for p in group["params"])
+        return [p for p in params if p in _HOOKS and _HOOKS[p][0]() is self]
 
     def _arrived(self, p: torch.Tensor) -> None:
         """A gradient is complete: step, if this is the last pass of those to accumulate."""
@@ -96,10 +99,9 @@ class InBackward(Optimizer):
         self._opt_called = True  # for learning rate schedulers, which want a step before their own
         if self._passes >= self.accumulate:
             self._passes = 0
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self._step_one(p)
+            for p in self._own():
+                if p.grad is not None:
+                    self._step_one(p)
         self._settled = None
 
     def _step_one(self, p: torch.Tensor) -> None:
@@ -129,7 +131,8 @@ def in_backward(model: Any, optimizer: type[Optimizer], *, accumulate: int = 1, 
     ``adamas.torch.AdamW``. accumulate: backward passes whose gradients are added up before a step; gradients are
     freed in the last of them. options: as the class takes them; learning rate schedulers work as ever.
 
-    A parameter is stepped by the optimizer that was made last. Activation checkpointing must not be reentrant
+    A parameter is stepped by the optimizer that was made last, which lives as long as the parameter, or until its
+    ``remove_hooks()``. Activation checkpointing must not be reentrant
     (``use_reentrant=False``): its parts count as passes. After an error inside ``backward`` call ``zero_grad()``.
 
     Raises ValueError for what needs all gradients at once: ``max_grad_norm``, ``nonfinite`` other than "propagate", and

@@ -42,7 +42,7 @@ def load(optimizer: Any, state_dict: Any) -> None:
         made = _leaves(optimizer, [keys for _, keys in matches], state_dict["state"])
     finally:
         optimizer.param_groups = mine
-    state: defaultdict[Any, Any] = defaultdict(dict, {m.p: dict(m.shown) for m in made})
+    state: defaultdict[Any, Any] = defaultdict(dict, {m.p: m.begun() for m in made})
     known = {key for _, keys in matches for key in keys}
     state |= {key: deepcopy(value) for key, value in state_dict["state"].items() if key not in known}
     _tell(made)  # before anything is changed, as a warning may be an error

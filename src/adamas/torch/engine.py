@@ -70,7 +70,10 @@ class Part:
         rule = members[0].rule
         self.state = state = State(rule, [m.tensor for m in members], [m.codecs for m in members])
         state.start([letters[kind] for kind in kinds])
-        state.t[:] = [int(m.shown["step"]) for m in members]
+        for i, m in enumerate(members):
+            count = m.shown["step"].item()
+            check_count(f"state of {m.name}: step", count)
+            state.t[i] = int(count)
         state.steps = int(state.t.max(initial=0))
         for name, values in state.own.items():
             values[:] = [float(m.shown[name]) if t else x for m, t, x in zip(members, state.t, values, strict=True)]

@@ -20,7 +20,9 @@ class Entry(dict[str, Any]):
 
     def show(self, values: Mapping[str, Any], changes: list[str]) -> None:
         """Hold other tensors, for another list of changes."""
-        self.changes = []  # this is none of the user's changes
+        if self.changes is not changes:
+            self.changes.append("show")  # another optimizer may share this
+        self.changes = []  # what follows is no change of the user's
         self.clear()
         self.update(values)
         self.changes = changes

@@ -48,6 +48,10 @@ class Leaf:
         """The rule's persistent scalars of a tensor."""
         return [m.name for m in self.rule.memory if m.scope == "tensor"]
 
+    def begun(self) -> dict[str, torch.Tensor]:
+        """What is shown before the next step: an average that is yet to begin is not."""
+        return {key: t for key, t in self.shown.items() if not (key == "ema" and self.average_begins)}
+
     def usual_strides(self) -> tuple[int, ...]:
         """How a gradient without gaps lies in memory beside the state, in elements."""
         strides = dense_strides(self.tensor.p.shape, self.tensor.order, 1)
@@ -63,7 +67,7 @@ class Leaf:
             and self.codecs == choose(rule, settings["state"], name, mine.shape)
             and self.tensor.weights == keeping(settings["weights"], self.tensor.weights.average, mine)
             and self.tensor.key == noise.key(settings["seed"], name)
-            and entry.keys() == self.shown.keys()
+            and entry.keys() == self.begun().keys()
             and all(map(is_, entry.values(), (self.shown[key] for key in entry)))
         )
 

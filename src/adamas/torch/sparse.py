@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ def step(m: Any, v: Any, eps: Any, c: Any) -> Any:
 
 #: Adam with the paper's ε̂ (the end of its section 2), which stands beside the raw √v, as torch's SparseAdam has it.
 RULE: Rule = adam.rule.but("sparse-adam", "SparseAdam", adam.__doc__ or "", scalars=scalars, step=step, before=())
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class SparseAdam(Base):
@@ -72,13 +75,24 @@ class SparseAdam(Base):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As ``torch.optim.Optimizer.load_state_dict``, but by copying, never narrowing to the parameter's dtype."""
-        super().load_state_dict(state_dict)
+        before, after = self._optimizer_load_state_dict_pre_hooks, self._optimizer_load_state_dict_post_hooks
+        for hook in before.values():
+            state_dict = hook(self, state_dict) or state_dict
+        self._optimizer_load_state_dict_pre_hooks = OrderedDict()
+        self._optimizer_load_state_dict_post_hooks = OrderedDict()
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            self._optimizer_load_state_dict_pre_hooks, self._optimizer_load_state_dict_post_hooks = before, after
         keys = [key for group in state_dict["param_groups"] for key in group["params"]]
         params = [p for group in self.param_groups for p in group["params"]]
         for key, p in zip(keys, params, strict=True):
-            for name, value in state_dict["state"].get(key, {}).items():
-                if isinstance(value, torch.Tensor):
-                    self.state[p][name] = value.detach().clone()
+            saved = state_dict["state"].get(key, {})
+            for name in (name for name in MOMENTS if name in saved):
+                wide = torch.promote_types(saved[name].dtype, torch.float32)
+                self.state[p][name] = saved[name].detach().to(wide, copy=True)
+        for done in after.values():
+            done(self)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step of every row with a gradient; returns the closure's loss.
@@ -101,8 +115,7 @@ class SparseAdam(Base):
     def _step(self, p: torch.Tensor, g: torch.Tensor, group: dict[str, Any]) -> None:
         state, dtype = self.state[p], torch.float64 if p.dtype == torch.float64 else torch.float32
         if not state:
-            moments = {name: torch.zeros_like(p, dtype=dtype) for name in ("exp_avg", "exp_avg_sq")}
-            state.update(step=0, **moments)
+            state.update(step=0, **{name: torch.zeros_like(p, dtype=dtype) for name in MOMENTS})
         state["step"] += 1
         where = tuple(g.indices())
         if g.values().numel() == 0:
