@@ -267,3 +267,16 @@ def test_two_optimizers_may_share_a_state() -> None:
         ends.append((p, opt.state[p]["exp_avg"], opt.state[p]["step"]))
     assert ends[0][2] == ends[1][2] == 5
     assert all(torch.allclose(mine, other, rtol=1e-12) for mine, other in zip(ends[0][:2], ends[1][:2], strict=True))
+
+
+def test_a_codec_that_is_set_later_and_does_not_fit_is_refused_with_torchs_remedy() -> None:
+    p = nn.Parameter(torch.ones(3))
+    opt = ours("Adam")([p])
+    p.grad = torch.ones(3)
+    opt.step()
+    opt.param_groups[0]["state"] = "factored"
+    with pytest.raises(ValueError, match="parameter 0: factored needs .* put it into a group with state='float32'"):
+        opt.step()
+    opt.param_groups[0]["state"] = "float32"
+    opt.step()
+    assert opt.state[p]["step"] == 2

@@ -198,7 +198,7 @@ class Optimizer:
         current = [[self._now(k, group[k]) for k in self.rule.hyper] for group in self.param_groups]
         if self._checked is None or self._checked[0] != current:
             letters = [self._check(i, values) for i, values in enumerate(current)]
-            self._check_equal([x for x, group in zip(letters, self.param_groups, strict=True) if group["names"]])
+            self._plan.check_equal(letters)
             self._checked = (current, letters)
         out: list[dict[str, float]] = self._checked[1]
         return out
@@ -217,12 +217,6 @@ class Optimizer:
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{type(self).__name__}, group {i}: {error}") from None
         return self.rule.letters(named) | ({DECAY: self._ema} if self._ema is not None else {})
-
-    def _check_equal(self, letters: list[dict[str, float]]) -> None:
-        for name in self._plan.needs_equal():
-            values = {group[name] for group in letters if name in group}
-            if len(values) > 1:
-                raise ValueError(f"{self.rule.name} estimates over all groups: {name} must not differ, got {values}")
 
     # ---- what users call
 

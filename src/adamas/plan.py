@@ -322,10 +322,16 @@ class Plan:
         for name, new in fresh.items():
             np.copyto(state.own[name], new[row_of], where=True if present is None else present)
 
-    def needs_equal(self) -> set[str]:
-        """Letters that must be the same in all groups, because scalars of all tensors depend on them."""
+    def check_equal(self, hyper: Sequence[Mapping[str, float]]) -> None:
+        """Raise ValueError if letters differ between groups of tensors on which scalars of all tensors depend."""
         rule = self.state.rule
-        return set(names_of(rule.carry)) if rule.carry else set()
+        if rule.carry is None:
+            return
+        groups = [hyper[i] for i in set(self.group_of.tolist())]
+        for name in names_of(rule.carry):
+            values = {group[name] for group in groups if name in group}
+            if len(values) > 1:
+                raise ValueError(f"{rule.name} estimates over all groups: {name} must not differ, got {values}")
 
     def workspace(self) -> int:
         """Bytes that the launches keep besides parameters and state."""

@@ -74,6 +74,13 @@ def keeping(mode: Any, average: bool, p: Array) -> Weights:
     return Weights(mode if p.dtype.itemsize == 2 else None, average)
 
 
+def _bytes(size: int) -> Array:
+    """So many zero bytes from a multiple of 64 on."""
+    buffer = np.zeros(size + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size]
+
+
 class Arena:
     """Memory for the small arrays of many leaves, side by side: blocks that grow with what was asked for.
 
@@ -91,9 +98,7 @@ class Arena:
         size = max(64, -(-math.prod(shape) * dtype.itemsize // 64) * 64)  # empty ones, too, lie apart: torch.save asks
         if self.used + size > self.block.size:
             whole = min(max(self.FIRST, 2 * self.block.size), self.MOST)
-            buffer = np.zeros(max(whole, size) + 64, np.uint8)
-            start = -buffer.ctypes.data % 64
-            self.block, self.used = buffer[start : start + max(whole, size)], 0
+            self.block, self.used = _bytes(max(whole, size)), 0
         self.used += size
         return np.ndarray(shape, dtype, self.block, self.used - size, strides)
 
@@ -131,8 +136,7 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any], order: tuple[int, ...],
     if size < LARGE:
         return arena.zeros(shape, dtype, strides)
     shift = STAGGER * place
-    buffer = np.zeros(size + shift + 64, np.uint8)
-    return np.ndarray(shape, dtype, buffer, -buffer.ctypes.data % 64 + shift, strides)
+    return np.ndarray(shape, dtype, _bytes(size + shift), shift, strides)
 
 
 @dataclass

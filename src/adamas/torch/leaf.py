@@ -64,12 +64,17 @@ class Leaf:
         return (
             where[0] == where[1]
             and (self.name, self.rule.name) == (name, rule.name)
-            and self.codecs == choose(rule, settings["state"], name, mine.shape)
+            and self.codecs == codecs_of(rule, settings, name, mine.shape)
             and self.tensor.weights == keeping(settings["weights"], self.tensor.weights.average, mine)
             and self.tensor.key == noise.key(settings["seed"], name)
             and entry.keys() == self.begun().keys()
             and all(map(is_, entry.values(), (self.shown[key] for key in entry)))
         )
+
+
+def codecs_of(rule: Rule, settings: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> dict[str, Codec]:
+    """The codec of each slot; raises ValueError, with the remedy, where one does not fit."""
+    return choose(rule, settings["state"], name, shape, "put it into a group with state='float32'")
 
 
 def check(row: Row, p: torch.Tensor, name: str, settings: Mapping[str, Any]) -> tuple[Rule, Array, dict[str, Codec]]:
@@ -81,7 +86,7 @@ def check(row: Row, p: torch.Tensor, name: str, settings: Mapping[str, Any]) -> 
     rule, array = row.rule(settings), array_of(p)
     if overlaps(array):
         raise ValueError(f"{name}: elements of the parameter share memory (an expanded view); pass p.clone()")
-    codecs = choose(rule, settings["state"], name, array.shape, "put it into a group with state='float32'")
+    codecs = codecs_of(rule, settings, name, array.shape)
     if p.is_complex() and any(isinstance(codec, Projecting) for codec in codecs.values()):
         raise RuntimeError(f"{name}: {row.title} with state={settings['state']!r} does not support complex parameters")
     return rule, array, codecs

@@ -229,12 +229,7 @@ class Optimizer(Base):
         part.take_edits()
         for name in part.state.shared:
             part.state.shared[name] = float(self.param_groups[0].get(name, part.state.shared[name]))
-        for name in part.plan.needs_equal():
-            values = {letters[kind][name] for kind in set(part.plan.group_of.tolist()) if name in letters[kind]}
-            if len(values) > 1:
-                raise ValueError(
-                    f"{self.row.title} estimates over all groups: {name} must not differ, got {sorted(values)}"
-                )
+        part.plan.check_equal(letters)
 
     def _decide(self, parts: Sequence[Part], ready: Sequence[Ready], scale: float) -> Decision:
         found_inf = getattr(self, "found_inf", None)
