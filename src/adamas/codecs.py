@@ -1,15 +1,18 @@
 """How one slot is kept. A *storing* codec keeps a number per element; a *projecting* one keeps means.
 
-A projecting codec acts between ``moments`` and ``step``: the fresh slot is reduced to its means, and the step
+Of the storing ones, ``bfloat16`` rounds each number at random, ``int8`` and ``int4`` keep codes on a grid of each
+block's own (see grids). A projecting codec acts between ``moments`` and ``step``: the fresh slot is reduced to its means, and the step
 sees what they decode to, never the fresh slot itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from adamas.language import Slot
 
 #: (matrices, rows, columns): how a tensor is seen by the sums over rows and columns.
 Matrix = tuple[int, int, int]
@@ -26,6 +29,35 @@ class Codec:
 @dataclass(frozen=True)
 class Storing(Codec):
     """One number per element, in the arithmetic dtype: float64 for float64 parameters, else float32."""
+
+
+@dataclass(frozen=True)
+class Rounded(Codec):
+    """One bfloat16 per element, rounded up or down at random; a maximum is only rounded up."""
+
+
+@dataclass(frozen=True)
+class Blocked(Codec):
+    """One code per element, with a grid for each block of elements.
+
+    bits: of a code; 4-bit codes lie two in a byte.
+    binades: the widest range of a logarithmic grid, in powers of two.
+    bend: how far its rounding favours the larger neighbour, for each binade between neighbours.
+    """
+
+    bits: int
+    binades: int
+    bend: float
+
+    @property
+    def middle(self) -> int:
+        """The code of zero on a signed grid, and the number of codes above it."""
+        return 1 << (self.bits - 1)
+
+    @property
+    def last(self) -> int:
+        """The largest code."""
+        return (1 << self.bits) - 1
 
 
 @dataclass(frozen=True)
@@ -57,11 +89,52 @@ def _neurons(shape: tuple[int, ...]) -> Matrix | None:
     return (1, rows, math.prod(shape[1:] if len(shape) >= 2 else shape))
 
 
+#: Tensors of fewer elements keep float32 instead of codes: they have little to save and, as the scales and biases of
+#: layers, most to lose.
+SMALL = 4096
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a slot with a rounding codec is rounded, by the words of grids; ``place`` counts the rule's slots.
+
+    root: the slot that a quotient is taken by.
+    """
+
+    kind: str
+    codec: Any
+    place: int
+    root: str = ""
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """The numbers that each block has."""
+        return {"logarithmic": ("low", "step"), "quotient": ("scale",), "square": ("scale",)}.get(self.kind, ())
+
+
+def grids(slots: Sequence[Slot], codecs: Mapping[str, Codec]) -> dict[str, Grid]:
+    """The grids of those slots that are rounded."""
+    found = {}
+    for place, slot in enumerate(slots):
+        codec = codecs[slot.name]
+        if isinstance(codec, Rounded):
+            found[slot.name] = Grid("upward" if slot.keeps == "maximum" else "dithered", codec, place)
+        elif isinstance(codec, Blocked) and slot.nonneg:
+            found[slot.name] = Grid("logarithmic", codec, place)
+        elif isinstance(codec, Blocked):
+            root = "" if slot.root and isinstance(codecs[slot.root], Projecting) else slot.root
+            found[slot.name] = Grid("quotient" if root else "square", codec, place, root)
+    return found
+
+
 #: Every codec by its name.
 CODECS: dict[str, Codec] = {
     codec.name: codec
     for codec in (
         Storing("float32", "4"),
+        Rounded("bfloat16", "2"),
+        Blocked("int8", "1", bits=8, binades=28, bend=0.0),
+        Blocked("int4", "1/2", bits=4, binades=12, bend=1.0),
         Projecting(
             # Row mean × column mean / mean of the last two dimensions, as Adafactor (arXiv:1804.04235). To keep
             # the quotient of the first and the last spares a division for each element and pass.

@@ -337,6 +337,9 @@ class Slot:
     init: a number, or a function of ``p`` and/or ``g`` that gives the value before the first step.
     nonneg: real and never below zero (second moments); otherwise real or complex, as the parameter is.
     projects: a mean of squares, which a projecting codec may reduce to means over rows and columns.
+    keeps: an "average", which may be rounded up or down at random; a "maximum", which would never let go of what
+        rounding added, so that it may only be rounded up once; or what must stay "exact".
+    root: a slot v such that |this| ≤ C·√v whatever the gradients were. Codes keep the quotient then.
     codec: how it is kept unless the user says otherwise; a tensor that the codec cannot hold keeps float32.
     """
 
@@ -344,7 +347,13 @@ class Slot:
     init: float | Callable[..., Any] = 0.0
     nonneg: bool = False
     projects: bool = False
+    keeps: str = "average"
+    root: str = ""
     codec: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.keeps not in ("average", "maximum", "exact"):
+            raise ValueError(f"slot {self.name}: keeps={self.keeps!r} is not average, maximum or exact")
 
 
 @dataclass(frozen=True)
@@ -493,6 +502,10 @@ class Rule:
                 self._ask(f"the start of {slot.name}", slot.init, {"p", "g"})
         for stage in self.before:
             known = self._stage("before", stage, known)
+        roots = {s.name for s in self.slots if s.nonneg}
+        for slot in self.slots:
+            if slot.root and slot.root not in roots:
+                raise ValueError(f"rule {self.name}: slot {slot.name} names {slot.root!r}, no non-negative slot")
         known |= {s.name for s in self.slots}
         self._ask("moments", self.moments, known)
         if self.view:

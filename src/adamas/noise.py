@@ -38,9 +38,13 @@ def step_keys(keys: npt.NDArray[np.uint64], t: npt.NDArray[np.int64]) -> npt.NDA
 
 def bits(step_key: int, count: int) -> npt.NDArray[np.uint32]:
     """The bits of elements 0 … count − 1."""
-    place = np.arange(count, dtype=np.uint64)
-    low, high = place.astype(np.uint32), (place >> np.uint64(32)).astype(np.uint32)
-    whole = step_key % 2**64
+    return hashed(step_key, np.arange(count))
+
+
+def hashed(key: int, place: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+    """The bits of places."""
+    low, high = place.astype(np.uint32), (place >> 32).astype(np.uint32)
+    whole = key % 2**64
     first, second = np.uint32(whole & 0xFFFFFFFF), np.uint32(whole >> 32)
     x = low ^ first
     x = (x ^ (x >> np.uint32(16))) * np.uint32(FACTORS[0]) ^ second ^ high * np.uint32(UPPER)

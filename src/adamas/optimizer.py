@@ -167,7 +167,10 @@ class Optimizer:
     def _build(self, leaves: Mapping[str, Any], orders: Mapping[str, Any] | None = None) -> None:
         """State and plan for these leaves, with the axes in given orders or as the parameters lie in memory."""
         group_of = {name: i for i, group in enumerate(self.param_groups) for name in group["names"]}
-        codecs = [choose(self.rule, self.param_groups[group_of[n]]["state"], n, p.shape) for n, p in leaves.items()]
+        codecs = [
+            choose(self.rule, self.param_groups[group_of[n]]["state"], n, p.shape, is_complex=p.dtype.kind == "c")
+            for n, p in leaves.items()
+        ]
         for group in self.param_groups:
             choose(self.rule, group["state"], "", (1, 1))  # also where a group holds no leaf
             check_flag("maximize", group["maximize"])

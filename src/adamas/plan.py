@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adamas import noise
 from adamas.backends import Array, Backend, Floats, Grads, Ints, Launch, dense_strides
 from adamas.diagnostics import Observer, Seen
 from adamas.gate import Decision, Gate, decide
@@ -85,8 +84,6 @@ class Plan:
         self.ends = np.maximum.accumulate(np.array([-1, *(end for _, end in bounds)], np.int64))
         self.kinds: OrderedDict[tuple[Any, ...], Kind] = OrderedDict()
         self.latest: Kind | None = None
-        dithered = any(t.weights.mode == "stochastic" for t in state.tensors)
-        self.keys = np.array([t.key for t in state.tensors], np.uint64) if dithered else None
         self.alike: tuple[Ints, Ints, Ints] | None = None  # see _alike
 
     # ---- gradients
@@ -280,9 +277,9 @@ class Plan:
         hyper: Sequence[Mapping[str, float]],
     ) -> dict[str, float]:
         """Drive the launches, all of them up to what is summed over all tensors, then to the end."""
-        keys = None if self.keys is None else noise.step_keys(self.keys, self.state.t + 1)
+        t = self.state.t + 1
         runs = [
-            group.launch.step(grads, rows, row_of[group.indices], None if keys is None else keys[group.indices])
+            group.launch.step(grads, rows, row_of[group.indices], t[group.indices])
             for group, grads in zip(groups, mine, strict=True)
         ]
         if not self.state.rule.carry:

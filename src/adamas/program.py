@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adamas.codecs import Codec, Projecting
+from adamas.codecs import Codec, Grid, Projecting, grids
 from adamas.language import (
     Complex,
     Expr,
@@ -71,6 +71,7 @@ class Program:
     sums: for each pass, what it measures.
     carried: the scalars that ``carry`` may change after pass ``carry_pass`` (−1 where there is no carry).
     writes: array → its new real words, in the last pass.
+    grids: how those arrays are rounded that do not keep every number as it is.
     """
 
     title: str
@@ -82,6 +83,12 @@ class Program:
     carried: tuple[str, ...]
     carry_pass: int
     writes: Mapping[str, tuple[Expr, ...]]
+    grids: Mapping[str, Grid]
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """The numbers kept for each block, as "v.low"."""
+        return tuple(f"{name}.{scale}" for name, grid in self.grids.items() for scale in grid.scales)
 
     @property
     def passes(self) -> int:
@@ -101,6 +108,7 @@ class Program:
     def reads(self, k: int) -> tuple[str, ...]:
         """The arrays that pass k reads."""
         used = {n.name.split(":")[0] for n in nodes(self.outputs(k)) if n.op == "input"}
+        used |= {grid.root for name, grid in self.grids.items() if name in used}
         return tuple(a for a in self.arrays if a in used)
 
 
@@ -273,6 +281,7 @@ class _Tracer:
             tuple(m.name for m in self.rule.memory) if carry_pass >= 0 else (),
             carry_pass,
             writes,
+            grids(self.rule.slots, self.codecs),
         )
 
 
@@ -284,7 +293,7 @@ def gate(is_complex: bool, limit: float) -> Program:
         Sum("square", "tensor", False, g2),
         Sum("bad", "tensor", False, where(g2 <= limit, 0.0, 1.0)),
     )
-    return Program("The gate", is_complex, {"g": len(words)}, (), (), (sums,), (), -1, {})
+    return Program("The gate", is_complex, {"g": len(words)}, (), (), (sums,), (), -1, {}, {})
 
 
 def denominator(rule: Rule) -> tuple[Expr, Expr, Expr] | None:

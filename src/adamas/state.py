@@ -8,35 +8,60 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
-from adamas.backends import Array, Floats, Tensor, arithmetic, dense_strides
-from adamas.codecs import CODECS, Codec, Projecting
-from adamas.language import Rule, call
+from adamas import sums
+from adamas.backends import Array, Floats, Tensor, arithmetic, dense_strides, matrix_of
+from adamas.codecs import CODECS, SMALL, Blocked, Codec, Projecting, Rounded, grids
+from adamas.grids import packed_size
+from adamas.language import Rule, Slot, call
 from adamas.nest import differences, nearest
 from adamas.weights import MODES, Weights
 
 #: ``state=``: None for the rule's own choice, one codec for all slots that it fits, or slot → codec.
 Choice = str | Mapping[str, str] | None
 
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
 #: Bytes from which on arrays are staggered, and by how much: three pages, and a part of one that no few multiples
 #: of it bring back to the same place in a page.
 LARGE, STAGGER = 1 << 20, (12 << 10) + 832
 
 
-def choose(rule: Rule, choice: Choice, leaf: str, shape: tuple[int, ...], remedy: str = "") -> dict[str, Codec]:
-    """The codec of each slot of one leaf; raises ValueError, with the remedy, where one does not fit."""
+def choose(
+    rule: Rule, choice: Choice, leaf: str, shape: tuple[int, ...], remedy: str = "", is_complex: bool = False
+) -> dict[str, Codec]:
+    """The codec of each slot of one leaf; raises ValueError, with the remedy, where one does not fit.
+
+    Tensors of fewer than ``SMALL`` elements keep float32 instead of codes.
+    """
     wanted = _by_slot(rule, choice)
+    remedy = remedy or f"use groups={{{leaf!r}: {{'state': 'float32'}}}}"
     chosen: dict[str, Codec] = {}
     for slot in rule.slots:
         codec = _codec(wanted.get(slot.name, slot.codec))
         if isinstance(codec, Projecting) and codec.matrix(shape) is None:
             if slot.name in wanted:
-                remedy = remedy or f"use groups={{{leaf!r}: {{'state': 'float32'}}}}"
                 raise ValueError(f"{leaf}: {codec.name} needs {codec.needs}, got shape {shape}; {remedy}")
+            codec = CODECS["float32"]
+        if isinstance(codec, (Rounded, Blocked)) and is_complex:
+            raise ValueError(f"{leaf}: {codec.name} keeps real numbers, and this leaf is complex; {remedy}")
+        if isinstance(codec, Blocked) and math.prod(shape) < SMALL:
             codec = CODECS["float32"]
         chosen[slot.name] = codec
     return chosen
+
+
+def _holds(codec: Codec, slot: Slot) -> str:
+    """Why a slot cannot be kept so, or nothing."""
+    if isinstance(codec, Projecting) and not slot.projects:
+        return "is no mean of squares"
+    if isinstance(codec, (Rounded, Blocked)) and slot.keeps == "exact":
+        return "must not be rounded"
+    if isinstance(codec, Blocked) and slot.keeps == "maximum":
+        return "is a maximum, which would never let go of what rounding added: keep it in float32 or bfloat16, so"
+    return ""
 
 
 def _codec(name: str) -> Codec:
@@ -54,7 +79,7 @@ def _by_slot(rule: Rule, choice: Choice) -> dict[str, str]:
         raise TypeError(f"state={choice!r}: expected None, a codec's name, or a dict of slot → codec")
     if isinstance(choice, str):
         codec = _codec(choice)
-        fits = [s.name for s in rule.slots if not isinstance(codec, Projecting) or s.projects]
+        fits = [s.name for s in rule.slots if not _holds(codec, s)]
         if not fits and rule.slots:
             raise ValueError(f"{rule.name} has no slot that {choice} can hold; use state='float32'")
         return dict.fromkeys(fits, choice)
@@ -62,8 +87,9 @@ def _by_slot(rule: Rule, choice: Choice) -> dict[str, str]:
     for name, codec_name in choice.items():
         if name not in slots:
             raise ValueError(f"state: {rule.name} has no slot {name!r}{nearest(name, list(slots))}")
-        if isinstance(_codec(codec_name), Projecting) and not slots[name].projects:
-            raise ValueError(f"state: slot {name} of {rule.name} is no mean of squares; {codec_name} cannot hold it")
+        reason = _holds(_codec(codec_name), slots[name])
+        if reason:
+            raise ValueError(f"state: slot {name} of {rule.name} {reason}; {codec_name} cannot hold it")
     return dict(choice)
 
 
@@ -107,7 +133,8 @@ def allocate(
     rule: Rule, codecs: Mapping[str, Codec], weights: Weights, p: Array, order: tuple[int, ...], arena: Arena
 ) -> dict[str, Array]:
     """The arrays of one leaf, before its first step, their axes lying in memory in that order."""
-    dtype = arithmetic(p.dtype)
+    dtype, rounded = arithmetic(p.dtype), grids(rule.slots, codecs)
+    starts = sums.block_starts(p.size, matrix_of(rule, codecs, p.shape)) if rounded else np.empty(0)
     arrays: dict[str, Array] = {}
     for place, name in enumerate(weights.arrays, 1 + len(rule.slots)):
         own = p.dtype if name == "kahan" or p.dtype.kind == "c" else dtype
@@ -117,8 +144,22 @@ def allocate(
         if isinstance(codec, Projecting):
             arrays |= {f"{slot.name}.{mean}": np.zeros(shape, dtype) for mean, shape in codec.shapes(p.shape).items()}
             continue
+        if isinstance(codec, Blocked):
+            grid = rounded[slot.name]
+            shape = p.shape if codec.bits == 8 else (packed_size(starts, p.size),)
+            array = _zeros(shape, np.dtype(np.uint8), order[: len(shape)] if codec.bits == 8 else (0,), place, arena)
+            arrays[slot.name] = array
+            lines = (len(starts),)
+            arrays |= {f"{slot.name}.{scale}": _zeros(lines, np.dtype(np.float32), (0,), 0, arena) for scale in grid.scales}
+            if grid.kind == "logarithmic":
+                arrays[f"{slot.name}.low"][...] = slot.init
+            else:
+                array[...] = codec.middle if codec.bits == 8 else codec.middle * 17
+            continue
         is_complex = p.dtype.kind == "c" and not slot.nonneg
-        array = _zeros(p.shape, np.result_type(dtype, np.complex64) if is_complex else dtype, order, place, arena)
+        own = np.result_type(dtype, np.complex64) if is_complex else dtype
+        own = BFLOAT16 if isinstance(codec, Rounded) else own
+        array = _zeros(p.shape, own, order, place, arena)
         if not callable(slot.init) and slot.init:
             array[...] = slot.init
         arrays[slot.name] = array

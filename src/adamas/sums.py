@@ -50,6 +50,22 @@ def matrix_items(matrix: Matrix) -> npt.NDArray[np.int64]:
     return np.stack([start, stop], axis=1)
 
 
+def span(columns: int) -> int:
+    """How many whole rows a block has, at least one; a longer row is cut into blocks."""
+    return max(1, BLOCK // max(columns, 1))
+
+
+def block_starts(size: int, matrix: Matrix | None) -> npt.NDArray[np.int64]:
+    """Where each block begins, in elements."""
+    if matrix is None or not size:
+        return np.arange(0, size, BLOCK, dtype=np.int64)
+    columns = matrix[2]
+    tops = np.concatenate([np.arange(a, b, span(columns)) for a, b in matrix_items(matrix).tolist()])
+    inner = np.arange(0, columns, BLOCK) if columns > BLOCK else np.zeros(1, np.int64)
+    starts: npt.NDArray[np.int64] = (tops[:, None] * columns + inner).ravel()
+    return starts
+
+
 def row_lanes(columns: int) -> int:
     """Lanes of a sum over a row: a power of two, a block's at most."""
     return 1 << (min(columns, BLOCK) - 1).bit_length()

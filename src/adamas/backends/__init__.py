@@ -58,8 +58,8 @@ class Launch(Protocol):
     def gate(self, grads: Grads) -> tuple[Floats, Floats]:
         """Per tensor: the sum of |g|² over finite elements, and the number of elements whose |g|² is not."""
 
-    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None = None) -> Steps:
-        """Run one step; ``rows[row_of[i]]`` are tensor i's scalars, ``keys[i]`` its key for random bits (see noise).
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, t: Ints) -> Steps:
+        """Run one step; ``rows[row_of[i]]`` are tensor i's scalars, ``t[i]`` the number of its step, from 1.
 
         Yields once if the rule carries scalars.
         """

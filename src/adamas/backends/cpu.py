@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from adamas import program, sums
+from adamas import grids, noise, program, sums
 from adamas.backends import (
     Array,
     Floats,
@@ -32,6 +32,8 @@ from adamas.backends.cpu_source import (
     MATRICES,
     NDIM,
     P_STRIDED,
+    PHASE,
+    SEED,
     SIZE,
     Layout,
     generate,
@@ -151,13 +153,15 @@ class Kernel:
         ]
         self.items = np.cumsum([0, *(len(c) for c in cuts)])
         tensor = np.repeat(np.arange(len(tensors)), np.diff(self.items))
-        self.work = np.ascontiguousarray(np.column_stack([tensor, np.concatenate(cuts)]), dtype=np.int64)
+        counts = [_before(c, m) for c, m in zip(cuts, matrices, strict=True)]
+        columns = [tensor, np.concatenate(cuts), np.concatenate(counts)]
+        self.work = np.ascontiguousarray(np.column_stack(columns), dtype=np.int64)
         self.partial = np.zeros((len(self.work), max(1, len(layout.totals))))
         self.totals = np.zeros((len(tensors), max(1, len(layout.totals))))
         dims = max((t.p.ndim for t in tensors), default=1) or 1
         self.table = np.zeros((len(tensors), DIMS + 3 * dims), np.int64)
         for i, (t, m) in enumerate(zip(tensors, matrices, strict=True)):
-            self.table[i, SIZE] = t.p.size
+            self.table[i, SIZE], self.table[i, SEED] = t.p.size, np.uint64(t.key).astype(np.int64)
             if m:
                 part = sums.rows_per_part(m)
                 self.table[i, MATRICES : MATRICES + 6] = (*m, min(part, m[1]), sums.parts(m), sums.row_lanes(m[2]))
@@ -241,9 +245,16 @@ class Kernel:
         inner = np.searchsorted(lengths, np.arange(1, shares) * (total / shares), side="left") + 1
         self.bounds = [0, *inner.tolist(), len(self.work)]
         while len(self.scratch) < shares:
-            self.scratch.append(np.empty(self.layout.scratch[""] + 64, np.uint8))
+            self.scratch.append(self.buffer())
         self.scratch_at = [-(-s.ctypes.data // 64) * 64 for s in self.scratch]
         self.shares_for = n
+
+    def buffer(self) -> Array:
+        """A thread's scratch, from the first multiple of 64 bytes on, with the table of places in it."""
+        memory = np.empty(self.layout.scratch[""] + 64, np.uint8)
+        at = -memory.ctypes.data % 64 + self.layout.scratch["places"]
+        memory[at : at + grids.PLACES.nbytes] = grids.PLACES.view(np.uint8)
+        return memory
 
     def workspace(self) -> int:
         """Bytes of tables and buffers."""
@@ -276,6 +287,19 @@ class Kernel:
         return bool(finish(self.pointers, self.table, self.items, self.partial, self.totals))
 
 
+def _before(items: Ints, matrix: Any) -> Ints:
+    """The blocks of a tensor that lie before each item, and the bytes of their packed codes."""
+    if matrix is None:
+        return items[:, :1] // [sums.BLOCK, 2]
+    columns, span = matrix[2], sums.span(matrix[2])
+    rows = items[:, 1] - items[:, 0]
+    blocks, octets = np.zeros(len(items), np.int64), np.zeros(len(items), np.int64)
+    for times, width in ((rows // span, np.full(len(items), span * columns)), (1, rows % span * columns)):
+        blocks += times * -(-width // sums.BLOCK)
+        octets += times * (width // sums.BLOCK * (sums.BLOCK // 2) + (width % sums.BLOCK + 1) // 2)
+    return np.stack([np.cumsum(x) - x for x in (blocks, octets)], axis=1)
+
+
 def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...], item: int) -> bool:
     sizes, (steps,) = _merge(shape, strides)
     return len(sizes) == 1 and (sizes[0] == 1 or steps[0] == item)
@@ -299,6 +323,7 @@ class CpuLaunch:
         self.gate_kernel: Kernel | None = None
         self.observing_kernel: Kernel | None = None
         self.tensors = tensors
+        self.keys = np.array([t.key for t in tensors], np.uint64)
 
     def place(self, kernel: Kernel, grads: Grads) -> None:
         """Point the kernel at this step's gradients."""
@@ -337,11 +362,13 @@ class CpuLaunch:
         names = enumerate(kernel.layout.totals)
         return {name[start:]: totals[:, j] for j, name in names if name.startswith(program.OBSERVED)}
 
-    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None = None) -> Steps:
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, t: Ints) -> Steps:
         kernel, traced, columns = self.kernel, self.layout.program, self.layout.columns
         self.place(kernel, grads)
-        if keys is not None:
-            kernel.table[:, KEY] = keys
+        if self.weights.mode == "stochastic":
+            kernel.table[:, KEY] = noise.step_keys(self.keys, t)
+        if traced.grids:
+            kernel.table[:, PHASE] = t * grids.GOLDEN % 2**32
         table = scalar_table(rows, columns)
         for k in range(traced.passes):
             kernel.run(k, table, row_of)

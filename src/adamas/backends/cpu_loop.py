@@ -18,7 +18,7 @@ from adamas import program
 from adamas.backends import Array, Ints, Tensor
 from adamas.backends.cpu import Kernel, compiled, scalar_table
 from adamas.backends.cpu_parts import PRELUDE
-from adamas.backends.cpu_source import SPELL, Layout, generate
+from adamas.backends.cpu_source import BYTE_OF, SPELL, Layout, generate
 from adamas.codecs import Codec
 from adamas.language import Expr, Rule
 
@@ -190,7 +190,7 @@ def update(ints, floats, g):
     tensors, groups, items = ints[TENSORS], ints[GROUPS], ints[ITEMS]
     pointers = carray(int_pointer(ints[POINTERS]), (tensors, {pointers}))
     layout = carray(int_pointer(ints[LAYOUT]), (tensors, {layout}))
-    work = carray(int_pointer(ints[WORK]), (items, 3))
+    work = carray(int_pointer(ints[WORK]), (items, {work}))
     row_of = carray(int_pointer(ints[ROW_OF]), tensors)
     rows = carray(float_pointer(ints[ROWS]), (groups, {columns}))
     totals = carray(float_pointer(ints[TOTALS]), (tensors, {totals}))
@@ -329,6 +329,7 @@ def source(rule: Rule, layout: Layout, width: int) -> tuple[str, dict[str, str]]
     words = dict(
         pointers=len(pointers),
         layout=width,
+        work=BYTE_OF + 1,
         columns=len(columns),
         totals=max(1, len(layout.totals)),
         g=pointers.index("g"),

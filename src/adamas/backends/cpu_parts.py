@@ -8,7 +8,7 @@ from numba.extending import intrinsic
 
 f32, f64, i32 = np.float32, np.float64, np.int32
 FLOAT, DOUBLE, HALF = ir.FloatType(), ir.DoubleType(), ir.HalfType()
-I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+I8, I16, I32, I64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 
 # Arrays that never overlap: told to LLVM, so that the loops become vector code without run-time checks.
 SCOPES = {scopes}
@@ -37,12 +37,19 @@ def float_to_bfloat16(builder, x):
     return builder.trunc(builder.lshr(builder.select(nan, quiet, rounded), ir.Constant(I32, 16)), I16)
 
 
+def float_to_short(builder, x):
+    """The bfloat16 that a float is already."""
+    return builder.trunc(builder.lshr(builder.bitcast(x, I32), ir.Constant(I32, 16)), I16)
+
+
 # stored dtype: type in memory, type in registers, after a load, before a store
 KINDS = {{
     "float64": (DOUBLE, types.float64, lambda b, x: x, lambda b, x: x),
     "float32": (FLOAT, types.float32, lambda b, x: x, lambda b, x: x),
     "float16": (HALF, types.float32, lambda b, x: b.fpext(x, FLOAT), lambda b, x: b.fptrunc(x, HALF)),
     "bfloat16": (I16, types.float32, bfloat16_to_float, float_to_bfloat16),
+    "code": (I8, types.int32, lambda b, x: b.zext(x, I32), lambda b, x: b.trunc(x, I8)),
+    "short": (I16, types.float32, bfloat16_to_float, float_to_short),
     "bits16": (I16, types.int16, lambda b, x: x, lambda b, x: x),
     "bits32": (I32, types.int32, lambda b, x: x, lambda b, x: x),
     "bits64": (I64, types.int64, lambda b, x: x, lambda b, x: x),
@@ -118,7 +125,7 @@ def keep(typingctx, x):
 # See noise.py, where the same is said in NumPy.
 DITHER = '''
 @intrinsic
-def dither(typingctx, x, key, place):
+def dither_weight(typingctx, x, key, place):
     """A float32 rounded to a {kind} at random; the bits are a hash of the key and of the element's place."""
 
     def codegen(context, builder, signature, args):
@@ -153,6 +160,263 @@ def dither(typingctx, x, key, place):
         return builder.select(nan, x, builder.select(tiny, small, normal))
 
     return types.float32(types.float32, types.int64, types.int64), codegen
+'''
+
+# See grids.py, where the same is said in NumPy.
+GRIDS = '''
+def word(value):
+    return ir.Constant(I32, value)
+
+
+def bits_of(builder, x):
+    return builder.bitcast(x, I32)
+
+
+def float_of(builder, bits):
+    return builder.bitcast(bits, FLOAT)
+
+
+def larger(builder, a, b):
+    return builder.select(builder.icmp_signed(">", a, b), a, b)
+
+
+def counted(builder, bits):
+    return builder.select(builder.icmp_signed("<", bits, word({limit})), bits, word(0))
+
+
+@intrinsic
+def as_float(typingctx, bits):
+    return types.float32(types.int64), lambda c, b, s, args: float_of(b, b.trunc(args[0], I32))
+
+
+@intrinsic
+def as_bits(typingctx, x):
+    return types.int64(types.float32), lambda c, b, s, args: b.sext(bits_of(b, args[0]), I64)
+
+
+@intrinsic
+def near(typingctx, v):
+    """The root of a number that is not negative, within 6%."""
+
+    def codegen(context, b, signature, args):
+        return float_of(b, b.add(b.ashr(bits_of(b, args[0]), word(1)), word({root})))
+
+    return types.float32(types.float32), codegen
+
+
+@intrinsic
+def rung(typingctx, low, step, code):
+    """The number of a code on a logarithmic grid."""
+
+    def codegen(context, b, signature, args):
+        low, step, code = args
+        return float_of(b, b.add(bits_of(b, low), b.mul(code, b.fptosi(step, I32))))
+
+    return types.float32(types.float32, types.float32, types.int32), codegen
+
+
+@intrinsic
+def height(typingctx, x, base):
+    """How far x's bits are above a base."""
+
+    def codegen(context, b, signature, args):
+        return b.sitofp(b.sub(bits_of(b, args[0]), b.trunc(args[1], I32)), FLOAT)
+
+    return types.float32(types.float32, types.int64), codegen
+
+
+@intrinsic
+def hashed(typingctx, key, place):
+    """The bits of a place, see noise."""
+
+    def codegen(context, b, signature, args):
+        def half(value, shift):
+            return b.trunc(b.lshr(value, ir.Constant(I64, shift)), I32)
+
+        def stir(h, shift):
+            return b.xor(h, b.lshr(h, word(shift)))
+
+        key, place = args
+        h = b.xor(half(place, 0), half(key, 0))
+        upper = b.xor(half(key, 32), b.mul(half(place, 32), word({upper})))
+        h = b.xor(b.mul(stir(h, 16), word({factors[0]})), upper)
+        return b.zext(stir(b.mul(stir(h, 15), word({factors[1]})), 16), I64)
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def dither(typingctx, place, shift):
+    """u + 1 in [1, 2), of the bits of a place and the shift of a block."""
+
+    def codegen(context, b, signature, args):
+        h = b.add(args[0], b.trunc(args[1], I32))
+        return float_of(b, b.or_(b.lshr(h, word(9)), word(0x3F800000)))
+
+    return types.float32(types.int32, types.int64), codegen
+
+
+@intrinsic
+def dithered(typingctx, x, u):
+    """x rounded to a bfloat16 at random."""
+
+    def codegen(context, b, signature, args):
+        x, u = args
+        low = b.lshr(b.and_(bits_of(b, u), word(0x7FFFFF)), word(7))
+        rounded = float_of(b, b.and_(b.add(bits_of(b, x), low), word(0xFFFF0000)))
+        quiet = float_of(b, b.or_(bits_of(b, x), word(0x400000)))
+        return b.select(b.fcmp_unordered("uno", x, x), quiet, rounded)
+
+    return types.float32(types.float32, types.float32), codegen
+
+
+@intrinsic
+def upward(typingctx, x):
+    """x ≥ 0 rounded up to a bfloat16."""
+
+    def codegen(context, b, signature, args):
+        (x,) = args
+        rounded = float_of(b, b.and_(b.add(bits_of(b, x), word(0xFFFF)), word(0xFFFF0000)))
+        quiet = float_of(b, b.or_(bits_of(b, x), word(0x400000)))
+        return b.select(b.fcmp_unordered("uno", x, x), quiet, rounded)
+
+    return types.float32(types.float32), codegen
+
+
+@intrinsic
+def most(typingctx, so_far, x):
+    """The larger of what was found and a number's bits, unless they do not count."""
+
+    def codegen(context, b, signature, args):
+        return larger(b, args[0], counted(b, bits_of(b, args[1])))
+
+    return types.int32(types.int32, types.float32), codegen
+
+
+@intrinsic
+def most_of(typingctx, so_far, x):
+    """… and the bits of its magnitude."""
+
+    def codegen(context, b, signature, args):
+        return larger(b, args[0], counted(b, b.and_(bits_of(b, args[1]), word(0x7FFFFFFF))))
+
+    return types.int32(types.int32, types.float32), codegen
+
+
+@intrinsic
+def least(typingctx, so_far, x):
+    """The smaller of what was found and a positive number's bits less one: those of 0 are the largest then."""
+
+    def codegen(context, b, signature, args):
+        below = b.sub(bits_of(b, args[1]), word(1))
+        return b.select(b.icmp_unsigned("<", below, args[0]), below, args[0])
+
+    return types.int32(types.int32, types.float32), codegen
+
+
+@intrinsic
+def cut(typingctx, t):
+    """The whole part of a number."""
+    return types.int32(types.float32), lambda c, b, s, args: b.fptosi(args[0], I32)
+
+
+@intrinsic
+def settled(typingctx, t, end, other):
+    """The whole part of a number of at least 0 and below ``end``, and else another code."""
+
+    def codegen(context, b, signature, args):
+        t, end, other = args
+        fits = b.icmp_unsigned("<", bits_of(b, t), bits_of(b, end))
+        return b.fptosi(b.select(fits, t, b.sitofp(other, FLOAT)), I32)
+
+    return types.int32(types.float32, types.float32, types.int32), codegen
+
+
+@njit(nogil=True, error_model="numpy")
+def shift_of(key, phase, block, slot):
+    """What a block's dither begins with in this step."""
+    return hashed(key, block * {slots} + slot) + phase
+
+
+@njit(nogil=True, error_model="numpy")
+def largest(fresh, n):
+    """The largest magnitude of a block."""
+    top = i32(0)
+    for i in range(n):
+        top = most_of(top, load_fresh(fresh, i))
+    return as_float(top)
+
+
+@njit(nogil=True, error_model="numpy")
+def unpack(packed, codes, n):
+    """One code a byte from two: those of the first half lie below."""
+    half = (n + 1) // 2
+    for i in range(half):
+        store_code(codes, i, load_packed(packed, i) & i32(15))
+    for i in range(n - half):
+        store_code(codes, half + i, load_packed(packed, i) >> i32(4))
+
+
+@njit(nogil=True, error_model="numpy")
+def pack(codes, packed, n):
+    """Two codes in a byte."""
+    half = (n + 1) // 2
+    for i in range(n - half):
+        store_packed(packed, i, load_code(codes, i) | load_code(codes, half + i) << i32(4))
+    for i in range(n - half, half):
+        store_packed(packed, i, load_code(codes, i))
+'''
+
+# Of codes of one size.
+CODES = '''
+@njit(nogil=True, error_model="numpy")
+def logarithmic_{bits}(fresh, codes, low_at, step_at, places, shift, n):
+    """Codes of a block of numbers ≥ 0 on a logarithmic grid."""
+    top, bottom = i32(0), i32(-1)
+    for i in range(n):
+        x = load_fresh(fresh, i)
+        top, bottom = most(top, x), least(bottom, x)
+    high = int(top)
+    low = min(max((int(bottom) & 0xFFFFFFFF) + 1, high - {reach}), high)
+    step = int(f32(high - low) * f32({share!r})) + 1
+    inverse, base = f32(1) / f32(step), low + step
+    store_scale(low_at, 0, as_float(low))
+    store_scale(step_at, 0, f32(step))
+    bend = f32(step) * f32({bend!r})
+    for i in range(n):
+        u = dither(load_place(places, i), shift)
+        t = height(load_fresh(fresh, i), base) * inverse
+        t = t if t > f32(-1) else f32(-1)
+        t = t if t < f32({top!r}) else f32({top!r})
+        store_code(codes, i, cut(t + {u}))
+
+
+@njit(nogil=True, error_model="numpy")
+def quotient_{bits}(fresh, codes, scale_at, places, shift, n):
+    """Codes of a block of quotients."""
+    top = largest(fresh, n)
+    store_scale(scale_at, 0, top * f32({inverse_even!r}))
+    inverse = f32({even!r}) / top if top > f32(0) else f32(0)
+    for i in range(n):
+        u = dither(load_place(places, i), shift)
+        t = load_fresh(fresh, i) * inverse + (u + f32({above}))
+        store_code(codes, i, settled(t, f32({end}), i32({middle})))
+
+
+@njit(nogil=True, error_model="numpy")
+def square_{bits}(fresh, codes, scale_at, places, shift, n):
+    """Codes of a block whose squares are in proportion to its magnitudes."""
+    top = largest(fresh, n)
+    store_scale(scale_at, 0, top * f32({inverse_squares!r}))
+    inverse = f32({squares!r}) / top if top > f32(0) else f32(0)
+    for i in range(n):
+        u = dither(load_place(places, i), shift)
+        x = load_fresh(fresh, i)
+        z = abs(x) * inverse
+        z = z if z < f32({end_squares}) else f32(0)
+        root = f32(cut(f32(np.sqrt(z))))
+        root = root + (f32(1) if z - root * root > (u - f32(1)) * (root + root + f32(1)) else f32(0))
+        store_code(codes, i, cut((-root if x < f32(0) else root) + f32({middle})))
 '''
 
 FOLD = '''

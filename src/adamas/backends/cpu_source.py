@@ -9,16 +9,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from adamas import noise, sums
-from adamas.backends.cpu_parts import COLUMN_SUMS, DITHER, EXPAND, FOLD, KEEP, MOVE, PRELUDE, ROW_SUMS
+from adamas import grids, noise, sums
+from adamas.backends.cpu_parts import (
+    CODES,
+    COLUMN_SUMS,
+    DITHER,
+    EXPAND,
+    FOLD,
+    GRIDS,
+    KEEP,
+    MOVE,
+    PRELUDE,
+    ROW_SUMS,
+)
+from adamas.codecs import Blocked, Grid
 from adamas.language import Expr
 from adamas.program import CONDITIONS, LINES, Program, Sum, nodes
 
 #: Columns of the layout table; then come `dims` sizes, strides of p and strides of g in bytes.
-SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, KEY, DIMS = range(12)
+SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, KEY, SEED, PHASE, DIMS = range(14)
+
+#: Columns of the table of work items; the last two count the blocks before an item, and the bytes of packed codes.
+TENSOR, START, STOP, BLOCK_OF, BYTE_OF = range(5)
 
 #: Bytes of a number in memory.
-BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "short": 2, "code": 1}
 
 KERNEL = (
     "void(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], "
@@ -41,7 +56,7 @@ SPELL = {
     "ge": "{} >= {}",
     "and": "{} & {}",
     "keep": "keep({})",
-    "dither": "dither({}, key, first + i)",
+    "dither": "dither_weight({}, key, first + i)",
 }
 
 
@@ -83,14 +98,15 @@ class Layout:
         """Array → the dtype of its real words in memory."""
         state = "float64" if self.p_kind == "float64" else "float32"
         own = {"p": self.p_kind, "g": self.g_kind, "kahan": self.p_kind}
+        own |= {name: "code" if g.scales else "short" for name, g in self.program.grids.items()}
         return {a: own.get(a, state) for a in self.program.arrays}
 
     @cached_property
     def pointers(self) -> tuple[str, ...]:
-        """Columns of the pointer table: arrays; means kept and fresh; sums of rows and columns."""
+        """Columns of the pointer table: arrays; scales of blocks; means kept and fresh; sums of rows and columns."""
         lines = [s.name for s in self.program.lines]
         fresh, totals = (f"{name}'" for name in lines), (f"{name}+" for name in lines)
-        return (*self.program.arrays, *self.program.means, *fresh, *totals)
+        return (*self.program.arrays, *self.program.scales, *self.program.means, *fresh, *totals)
 
     @cached_property
     def totals(self) -> tuple[str, ...]:
@@ -109,6 +125,7 @@ class Layout:
         lines = [s.name for s in self.program.lines]
         names += [f"spread {m}" for m in (*self.program.means, *(f"{name}'" for name in lines))]
         names += [f"value {name}" for name in lines]
+        names += ["places", *(f"{what} {name}" for name in self.program.grids for what in ("fresh", "codes"))]
         offsets = {name: i * sums.BLOCK * 16 for i, name in enumerate(names)}
         return offsets | {"": len(names) * sums.BLOCK * 16}
 
@@ -180,7 +197,7 @@ class _Pass:
             words = self.program.arrays[array]
             name = identifier(array if words == 1 else f"{array}.{('re', 'im')[int(word)]}")
             index = "i" if words == 1 else f"2 * i + {word}"
-            text, line = self.body, f"{self.f}({identifier(array)}load({identifier(array)}at, {index}))"
+            text, line = self.body, f"{self.f}({self.decoded(array, index)})"
         else:
             mean = f"{node.name[4:]}'" if node.name.startswith("sum:") else node.name
             self.spreads.append(mean)
@@ -189,6 +206,21 @@ class _Pass:
         self.names[key] = name
         text(f"{name} = {line}")
         return name
+
+    def decoded(self, array: str, index: str) -> str:
+        """What stands for an element of an array in memory."""
+        name, grid = identifier(array), self.program.grids.get(array)
+        load = f"{name}load({name}at, {index})"
+        if grid is None or not grid.scales:
+            return load
+        scales = [identifier(f"{array}.{scale}") for scale in grid.scales]
+        if grid.kind == "logarithmic":
+            return f"rung({', '.join(scales)}, {load})"
+        self.body(f"{name}code = f32({load}) - f32({grid.codec.middle})")
+        if grid.kind == "square":
+            return f"{name}code * (abs({name}code) * {scales[0]})"
+        root = self.input(Expr("input", (), True, 0, f"{grid.root}:0"))
+        return f"{name}code * ({scales[0]} * near(f32({root})))"
 
     def value(self, node: Expr) -> str:
         """The variable of an output, as an element."""
@@ -218,9 +250,26 @@ class _Pass:
 
     def store_writes(self) -> None:
         for array, words in self.program.writes.items():
+            if array in self.program.grids:
+                self.store_rounded(array, self.program.grids[array], self.value(words[0]))
+                continue
             for c, word in enumerate(words):
                 index = "i" if len(words) == 1 else f"2 * i + {c}"
                 self.body(f"{identifier(array)}store({identifier(array)}at, {index}, {self.value(word)})")
+
+    def store_rounded(self, array: str, grid: Grid, x: str) -> None:
+        """A bfloat16 at once; what will be a code when its block is known, into a buffer."""
+        name, x = identifier(array), f"f32({x})"
+        if grid.kind == "upward":
+            x = f"upward({x})"
+        elif grid.kind == "dithered":
+            x = f"dithered({x}, dither(load_place(places, i), {name}shift))"
+        if not grid.scales:
+            self.body(f"{name}store({name}at, i, {x})")
+            return
+        if grid.root:
+            x = f"{x} / near(f32({self.value(self.program.writes[grid.root][0])}))"
+        self.body(f"store_fresh({name}fresh, i, {x})")
 
     # ---- the loops around the rule
 
@@ -233,6 +282,10 @@ class _Pass:
         out("for item in range(begin, end):")
         out.depth += 1
         out("tensor, start, stop = work[item, 0], work[item, 1], work[item, 2]", "row = row_of[tensor]")
+        if self.program.grids:
+            out(f"block, byte = work[item, {BLOCK_OF}], work[item, {BYTE_OF}]")
+            out(f"seed, phase = layout[tensor, {SEED}], layout[tensor, {PHASE}]")
+            out(f"places = scratch + {self.layout.scratch['places']}")
         if any(node.op == "dither" for node in nodes(self.program.outputs(self.k))):
             out(f"key = layout[tensor, {KEY}]")
         out(*self.prologue.lines)
@@ -273,6 +326,9 @@ class _Pass:
         for array in dict.fromkeys((*reads, *(self.program.writes if self.last else ()))):
             j, words = layout.pointers.index(array), self.program.arrays[array]
             size = BYTES[layout.kinds[array]] * words
+            if array in self.program.grids:
+                self.open_block(array, self.program.grids[array])
+                continue
             out(f"{identifier(array)}at = pointers[tensor, {j}] + {size} * first")
             if array in ("p", "g") and self.layout.strided:
                 out(f"if layout[tensor, {P_STRIDED if array == 'p' else G_STRIDED}]:")
@@ -303,6 +359,45 @@ class _Pass:
             j = self.layout.pointers.index("p")
             out(f"if layout[tensor, {P_STRIDED}]:")
             out(f"    scatter_p(pointers[tensor, {j}], p_at, layout, tensor, first, n)")
+        if self.last:
+            for array, grid in self.program.grids.items():
+                self.close_block(array, grid)
+        if self.program.grids:
+            out("block, byte = block + 1, byte + (n + 1) // 2")
+
+    # ---- rounded arrays
+
+    def open_block(self, array: str, grid: Grid) -> None:
+        """Where a block's codes lie, one in a byte, its scales, and where its fresh numbers go."""
+        out, name, scratch = self.out, identifier(array), self.layout.scratch
+        memory = f"pointers[tensor, {self.layout.pointers.index(array)}]"
+        if not grid.scales:
+            out(f"{name}at = {memory} + 2 * first")
+        elif grid.codec.bits == 8:
+            out(f"{name}at = {memory} + first")
+        else:
+            out(f"{name}at = scratch + {scratch[f'codes {array}']}", f"unpack({memory} + byte, {name}at, n)")
+        for scale in grid.scales:
+            at = f"pointers[tensor, {self.layout.pointers.index(f'{array}.{scale}')}]"
+            out(f"{identifier(f'{array}.{scale}')} = load_scale({at}, block)")
+        if self.last:
+            out(f"{name}fresh = scratch + {scratch[f'fresh {array}']}")
+            if grid.kind != "upward":
+                out(f"{name}shift = shift_of(seed, phase, block, {grid.place})")
+
+    def close_block(self, array: str, grid: Grid) -> None:
+        """Code a block's fresh numbers."""
+        if not grid.scales:
+            return
+        name = identifier(array)
+        at = [
+            f"pointers[tensor, {self.layout.pointers.index(f'{array}.{scale}')}] + 4 * block" for scale in grid.scales
+        ]
+        arguments = ", ".join([f"{name}fresh", f"{name}at", *at, "places", f"{name}shift", "n"])
+        self.out(f"{grid.kind}_{grid.codec.bits}({arguments})")
+        if grid.codec.bits == 4:
+            memory = f"pointers[tensor, {self.layout.pointers.index(array)}]"
+            self.out(f"pack({name}at, {memory} + byte, n)")
 
 
 def _finish(layout: Layout, k: int, out: _Text) -> None:
@@ -376,10 +471,29 @@ def _movers(layout: Layout, out: _Text) -> None:
             out(*MOVE.format(verb="scatter", doc=doc, move=scatter, **common).splitlines())
 
 
+def _grids(program: Program, out: _Text) -> None:
+    """What rounds blocks of fresh numbers."""
+    for name, kind in dict(fresh="float32", code="code", packed="code", scale="float32", place="bits32").items():
+        out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
+    words = dict(limit=grids.LIMIT, root=grids.ROOT, slots=grids.SLOTS, upper=noise.UPPER, factors=noise.FACTORS)
+    out(*GRIDS.format(**words).splitlines())
+    for codec in dict.fromkeys(grid.codec for grid in program.grids.values() if isinstance(grid.codec, Blocked)):
+        even = codec.middle - 1 - 2**-6
+        u = "u + bend * ((u - f32(1)) * (f32(2) - u))" if codec.bend else "u"
+        text = CODES.format(
+            bits=codec.bits, reach=codec.binades * grids.BINADE, share=1 / codec.last, bend=codec.bend / grids.BINADE,
+            top=codec.last - 1 - 2**-6, u=f"({u})", even=even, inverse_even=1 / even, squares=even**2,
+            inverse_squares=1 / even**2, above=codec.middle - 1, end=codec.last + 1, middle=codec.middle,
+            end_squares=codec.middle**2,
+        )  # fmt: skip
+        out(*text.splitlines())
+
+
 def generate(layout: Layout) -> tuple[str, dict[str, str]]:
     """The module's text, and the signature of each function to compile."""
     program, kinds = layout.program, layout.kinds
     scopes = (*map(identifier, program.arrays), "lane", "spread", "value", "mean", "total")
+    scopes += ("fresh", "code", "packed", "scale", "place") if program.grids else ()
     out = _Text()
     title = f"{program.title}, {layout.p_kind} parameters, {layout.g_kind} gradients, {layout.arithmetic}"
     out(f'"""{title}{", complex" if program.is_complex else ""}: generated, not to be edited."""', "")
@@ -390,6 +504,8 @@ def generate(layout: Layout) -> tuple[str, dict[str, str]]:
     helpers = {"lane": "float64", "total": "float64"} | dict.fromkeys(("spread", "value", "mean"), layout.arithmetic)
     for name, kind in helpers.items():
         out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
+    if program.grids:
+        _grids(program, out)
     if layout.strided:
         _movers(layout, out)
     used = {node.op for k in range(program.passes) for node in nodes(program.outputs(k))}

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from adamas import noise, sums
+from adamas import grids, noise, sums
 from adamas.backends import Array, Floats, Grads, Ints, Steps, Tensor, arithmetic, matrix_of
-from adamas.codecs import Codec, Matrix, Projecting
+from adamas.codecs import Codec, Grid, Matrix, Projecting
+from adamas.codecs import grids as grids_of
 from adamas.language import Complex, Measure, Rule, Word, call
 from adamas.program import observed
 
@@ -137,10 +138,10 @@ class ReferenceLaunch:
             bad[i] = total(np.where(g2 <= limit, 0.0, 1.0), None)
         return square, bad
 
-    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, keys: Ints | None = None) -> Steps:
+    def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, t: Ints) -> Steps:
         runs = self.runs(grads, rows, row_of)
         for i, run in runs.items():
-            run.key = 0 if keys is None else int(keys[i])
+            run.t = int(t[i])
         with np.errstate(all="ignore"):
             for run in runs.values():
                 run.measure_all()
@@ -183,8 +184,9 @@ class _Step:
         self.rule, self.codecs, self.tensor, self.dtype = launch.rule, launch.codecs, tensor, launch.dtype
         self.matrix = matrix_of(launch.rule, launch.codecs, tensor.p.shape)
         self.order = tensor.order
+        self.grids = grids_of(self.rule.slots, self.codecs)
         self.env: dict[str, Any] = {name: Value(x) for name, x in scalars.items()}
-        self.key = 0
+        self.t = 0
         weights = tensor.weights
         self.beside = {name: self.word(tensor.state[name]) for name in weights.arrays}
         p = weights.read(self.word(tensor.p), self.beside, self.keep)
@@ -202,7 +204,8 @@ class _Step:
         return Value(x.x.astype(self.tensor.p.real.dtype).astype(self.dtype))
 
     def dither(self, x: Value) -> Value:
-        random = noise.bits(self.key, x.x.size).reshape(x.x.shape)
+        key = noise.step_keys(np.array([self.tensor.key], np.uint64), np.array([self.t]))
+        random = noise.bits(int(key[0]), x.x.size).reshape(x.x.shape)
         return Value(noise.dither(np.asarray(x.x, np.float32), random, self.tensor.p.dtype).astype(self.dtype))
 
     def measure(self, m: Measure) -> None:
@@ -256,9 +259,12 @@ class _Step:
     def load(self) -> None:
         """The slots as they were kept, or as they start."""
         env, state = self.env, self.tensor.state
+        decoded = decode(self.tensor, self.grids, self.matrix)
         for slot in self.rule.slots:
             codec = self.codecs[slot.name]
-            if callable(slot.init) and env["first"].x > 0:
+            if slot.name in decoded:
+                env[slot.name] = Value(decoded[slot.name].astype(self.dtype).reshape(self.matrix or -1))
+            elif callable(slot.init) and env["first"].x > 0:
                 env[slot.name] = call(slot.init, env)
             elif isinstance(codec, Projecting):
                 env[slot.name] = self.decode(codec, {m: state[f"{slot.name}.{m}"] for m in codec.means})
@@ -304,6 +310,10 @@ class _Step:
         new = env["p"] - env[self.rule.size] * env["u"]
         kept = self.tensor.weights.write(new, self.beside, self.keep, self.dither, env)
         self.store(self.tensor.p, kept.pop("p"))
+        fresh = {name: self.full(self.stored.pop(name)).astype(np.float32).ravel() for name in self.grids}
+        roots = {g.root for g in self.grids.values()} & self.stored.keys()
+        fresh |= {name: self.full(self.stored[name]).astype(np.float32).ravel() for name in roots}
+        encode(self.tensor, self.grids, self.matrix, fresh, self.t)
         for name, value in {**kept, **self.stored}.items():
             self.store(self.tensor.state[name], value)
 
@@ -316,6 +326,66 @@ class _Step:
             target[...] = np.broadcast_to(value.x, self.matrix or (target.size,)).reshape(target.shape)
         else:
             target[...] = value.reshape(target.shape)
+
+
+# ------------------------------------------------------------------------------------- codes
+
+
+def decode(tensor: Tensor, kept: Mapping[str, Grid], matrix: Matrix | None) -> dict[str, Array]:
+    """The numbers of rounded slots, in float32, flat as they lie in memory."""
+    if not kept or not tensor.p.size:
+        return {name: np.zeros(0, np.float32) for name in kept}
+    state, blocks = tensor.state, grids.Blocks.cut(tensor.p.size, matrix)
+    out: dict[str, Array] = {}
+
+    def flat(name: str) -> Array:
+        grid, array = kept.get(name), state[name]
+        if grid and grid.kind not in ("dithered", "upward") and grid.codec.bits == 4:
+            return grids.unpack(array, blocks, tensor.p.size)
+        return np.ascontiguousarray(array.transpose(tensor.order)).ravel()
+
+    for name, grid in sorted(kept.items(), key=lambda item: bool(item[1].root)):  # roots first
+        scales = [state[f"{name}.{scale}"] for scale in grid.scales]
+        if grid.kind == "logarithmic":
+            out[name] = grids.from_logarithmic(flat(name), *scales, blocks)
+        elif grid.kind == "square":
+            out[name] = grids.from_square(flat(name), *scales, grid.codec, blocks)
+        elif grid.kind == "quotient":
+            v = out[grid.root] if grid.root in out else flat(grid.root).astype(np.float32)
+            out[name] = grids.from_quotient(flat(name), v, *scales, grid.codec, blocks)
+        else:
+            out[name] = flat(name).astype(np.float32)
+    return out
+
+
+def encode(
+    tensor: Tensor, kept: Mapping[str, Grid], matrix: Matrix | None, fresh: Mapping[str, Array], t: int | None
+) -> None:
+    """Round fresh numbers, flat float32 arrays, into a tensor's state: at random as step t does, or to nearest."""
+    if not kept or not tensor.p.size:
+        return
+    blocks = grids.Blocks.cut(tensor.p.size, matrix)
+    for name, grid in kept.items():
+        array, x, codec = tensor.state[name], fresh[name], grid.codec
+        u = np.full(x.size, 1.5, np.float32) if t is None else blocks.dither(tensor.key, grid.place, t)
+        if grid.kind in ("dithered", "upward"):
+            value = grids.upward(x) if grid.kind == "upward" else grids.dithered(x, u)
+            target = array.transpose(tensor.order)
+            target[...] = value.reshape(target.shape)
+            continue
+        if grid.kind == "logarithmic":
+            codes, *scales = grids.logarithmic(x, u, codec, blocks)
+        elif grid.kind == "square":
+            codes, *scales = grids.square(x, u, codec, blocks)
+        else:
+            codes, *scales = grids.quotient(x, fresh[grid.root], u, codec, blocks)
+        if codec.bits == 4:
+            array[...] = grids.pack(codes, blocks)
+        else:
+            target = array.transpose(tensor.order)
+            target[...] = codes.reshape(target.shape)
+        for scale, values in zip(grid.scales, scales, strict=True):
+            tensor.state[f"{name}.{scale}"][...] = values
 
 
 class Reference:

@@ -27,7 +27,7 @@ rule = Rule(
     title="Adam",
     doc=__doc__,
     hyper=dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
-    slots=(Slot("m"), Slot("v", nonneg=True, projects=True)),
+    slots=(Slot("m", root="v"), Slot("v", nonneg=True, projects=True)),
     scalars=scalars,
     before=(l2,),
     moments=moments,

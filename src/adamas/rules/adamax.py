@@ -27,7 +27,7 @@ rule = Rule(
     title="Adamax",
     doc=__doc__,
     hyper=dict(lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
-    slots=(Slot("m"), Slot("n", nonneg=True)),
+    slots=(Slot("m"), Slot("n", nonneg=True, keeps="maximum")),
     scalars=scalars,
     before=(l2,),
     moments=moments,

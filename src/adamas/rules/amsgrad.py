@@ -24,7 +24,11 @@ rule = Rule(
     title="AMSGrad",
     doc=__doc__,
     hyper=dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
-    slots=(Slot("m"), Slot("v", nonneg=True, projects=True), Slot("w", nonneg=True)),
+    slots=(
+        Slot("m", root="v"),
+        Slot("v", nonneg=True, projects=True),
+        Slot("w", nonneg=True, keeps="maximum"),
+    ),
     scalars=adam.scalars,
     before=(l2,),
     moments=moments,

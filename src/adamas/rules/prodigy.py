@@ -63,7 +63,12 @@ rule = Rule(
         d_coef=Hyper(1.0, 0, open_low=True, doc="factor on that estimate"),
         growth_rate=Hyper(math.inf, 1, doc="largest growth of the estimate per step"),
     ),
-    slots=(Slot("m"), Slot("v", nonneg=True, projects=True), Slot("s"), Slot("p0", init=lambda p: p)),
+    slots=(
+        Slot("m", root="v"),
+        Slot("v", nonneg=True, projects=True),
+        Slot("s"),
+        Slot("p0", init=lambda p: p, keeps="exact"),
+    ),
     memory=(
         Scalar("d", init=lambda d0: d0, scope="global"),
         Scalar("d_max", init=lambda d0: d0, scope="global"),

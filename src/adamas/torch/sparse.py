@@ -131,7 +131,7 @@ class SparseAdam(Base):
         letters, t = self._letters(group), state["step"]
         letters |= call(RULE.scalars, {**letters, "t": t})
         letters |= {FIRST: float(t == 1), GRAD_SCALE: -1.0 if group["maximize"] else 1.0}
-        for _ in launch.step(grads, [letters], np.zeros(1, np.int64)):
+        for _ in launch.step(grads, [letters], np.zeros(1, np.int64), np.array([t])):
             pass
         for target, new in zip(kept, rows, strict=True):
             target.detach()[where] = new.to(target.dtype)

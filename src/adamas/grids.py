@@ -1,0 +1,206 @@
+"""Codes of 8 and 4 bits for moving averages, and how numbers are rounded to them: what the kernels do, in NumPy.
+
+A tensor is coded block by block (``sums.BLOCK`` elements as they lie in memory). The grids:
+
+- *logarithmic*, for averages that are never negative: from the block's smallest positive number to its largest, in equal
+  steps of the float's bit pattern, which is a logarithm but for the linear piece within each power of two. Nothing but a
+  block of zeros is decoded as zero.
+- *quotient*, for an m that no history of gradients takes above C·√v: m/√v in equal steps up to the largest of the block.
+  It is divided by the √v of before rounding and multiplied by that of after it: however v was rounded, the quotient,
+  which is the step, is right. Here √ is that of the halved bit pattern, within 6% of the root: any positive function
+  of v would do that is the same on both sides.
+- *square*, for other signed averages: c·|c| in units of the block's largest over the square of the number of steps.
+
+Rounding is by dither: a number u, even over [0, 1), is added before what is behind the point is cut off. u is a hash of
+the seed, the tensor's name, the slot, the block and the element's place in it, and moves on by the golden section
+with every step, so that the errors of an element at successive steps nearly cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adamas import noise, sums
+from adamas.codecs import Blocked
+
+Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+#: Bits of a float from which on it does not count for a grid: 2¹²⁶, so that no neighbour of a number is infinite.
+LIMIT = 0x7E800000
+#: What is added to half a float's bits to have those of its root.
+ROOT = 0x1FBB4F2E
+#: Bits of a float for each power of two.
+BINADE = 1 << 23
+#: Numbers per element of a place in a block: hashed once for all, with a key of its own.
+PLACES = noise.bits(0x9E3779B97F4A7C15, sums.BLOCK)
+#: The golden section of 2³².
+GOLDEN = 0x9E3779B9
+#: Slots that a tensor may have: the hash of a block's dither counts them within blocks.
+SLOTS = 16
+
+_f32 = np.float32
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How a tensor of so many elements is cut: where blocks begin, and the block and place of each element."""
+
+    starts: Ints
+    of: Ints
+    place: Ints
+
+    @classmethod
+    def cut(cls, size: int, matrix: Any) -> Blocks:
+        """The blocks of a tensor; ``matrix`` is how sums see it (see sums)."""
+        starts = sums.block_starts(size, matrix)
+        of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, size)))
+        return cls(starts, of, np.arange(size) - starts[of])
+
+    def most(self, x: npt.NDArray[np.int64]) -> Ints:
+        """The largest of each block."""
+        most: Ints = np.maximum.reduceat(x, self.starts)
+        return most
+
+    def least(self, x: npt.NDArray[np.int64]) -> Ints:
+        """The smallest of each block."""
+        least: Ints = np.minimum.reduceat(x, self.starts)
+        return least
+
+    def dither(self, key: int, slot: int, t: int) -> Floats:
+        """u + 1 of each element at step t, in [1, 2)."""
+        shift = noise.hashed(key, np.arange(len(self.starts)) * SLOTS + slot) + np.uint32(t * GOLDEN % 2**32)
+        h = PLACES[self.place] + shift[self.of]
+        return ((h >> np.uint32(9)) | np.uint32(0x3F800000)).view(_f32)
+
+
+def _bits(x: Floats) -> npt.NDArray[np.int32]:
+    return np.ascontiguousarray(x, _f32).view(np.int32)
+
+
+def _floats(bits: npt.NDArray[Any]) -> Floats:
+    return bits.astype(np.int32).view(_f32)
+
+
+def near(v: Floats) -> Floats:
+    """The root of a number that is not negative, within 6%."""
+    return _floats((_bits(v) >> 1) + np.int32(ROOT))
+
+
+# --------------------------------------------------------------------------------- bfloat16
+
+
+def dithered(x: Floats, u: Floats) -> Floats:
+    """x rounded to a bfloat16 at random."""
+    low = (_bits(u) & 0x7FFFFF) >> 7
+    return np.where(np.isnan(x), x, _floats((_bits(x).astype(np.int64) + low) & 0xFFFF0000))
+
+
+def upward(x: Floats) -> Floats:
+    """x ≥ 0 rounded up to a bfloat16."""
+    return np.where(np.isnan(x), x, _floats((_bits(x).astype(np.int64) + 0xFFFF) & 0xFFFF0000))
+
+
+# ------------------------------------------------------------------------------ logarithmic
+
+
+def logarithmic(x: Floats, u: Floats, codec: Blocked, blocks: Blocks) -> tuple[Codes, Floats, Floats]:
+    """Codes of x ≥ 0, the lowest number of each block's grid, and its step in units of the last place."""
+    bits = _bits(x).astype(np.int64)
+    most = blocks.most(np.where(bits < LIMIT, bits, 0))
+    least = np.maximum(blocks.least((bits - 1) % 2**32) + 1, most - codec.binades * BINADE)
+    least = np.minimum(least, most)
+    step = np.trunc((most - least).astype(_f32) * _f32(1 / codec.last)).astype(np.int64) + 1
+    inverse = _f32(1) / step.astype(_f32)
+    height = (bits - (least + step)[blocks.of]).astype(np.int32).astype(_f32) * inverse[blocks.of]
+    height = np.minimum(np.maximum(height, _f32(-1)), _f32(codec.last - 1 - 2**-6))
+    if codec.bend:
+        bend = step.astype(_f32) * _f32(codec.bend / BINADE)
+        u = u + bend[blocks.of] * ((u - _f32(1)) * (_f32(2) - u))
+    return (height + u).astype(np.uint8), _floats(least), step.astype(_f32)
+
+
+def from_logarithmic(codes: Codes, low: Floats, step: Floats, blocks: Blocks) -> Floats:
+    """The numbers of codes."""
+    return _floats(_bits(low).astype(np.int64)[blocks.of] + codes * step.astype(np.int64)[blocks.of])
+
+
+# ----------------------------------------------------------------------------------- signed
+
+
+def _scales(x: Floats, steps: float, blocks: Blocks) -> tuple[Floats, Floats]:
+    """The number that each block's unit stands for, and its inverse: 0 for a block of zeros."""
+    bits = _bits(x).astype(np.int64) & 0x7FFFFFFF
+    most = _floats(blocks.most(np.where(bits < LIMIT, bits, 0)))
+    with np.errstate(all="ignore"):
+        return most * _f32(1 / steps), np.where(most > 0, _f32(steps) / most, _f32(0))
+
+
+def _settled(t: Floats, codec: Blocked) -> Codes:
+    """Codes from numbers; those off the grid, which came from what is not finite, become zero."""
+    fits = (_bits(t).astype(np.int64) % 2**32) < _bits(np.array([codec.last + 1], _f32))[0]
+    return np.where(fits, t, codec.middle).astype(np.uint8)
+
+
+def quotient(x: Floats, v: Floats, u: Floats, codec: Blocked, blocks: Blocks) -> tuple[Codes, Floats]:
+    """Codes of x/√v, and each block's scale."""
+    r = x / near(v)
+    scale, inverse = _scales(r, codec.middle - 1 - 2**-6, blocks)
+    return _settled(r * inverse[blocks.of] + (u + _f32(codec.middle - 1)), codec), scale
+
+
+def from_quotient(codes: Codes, v: Floats, scale: Floats, codec: Blocked, blocks: Blocks) -> Floats:
+    """The numbers of codes, v being what was kept beside them."""
+    return (codes.astype(_f32) - _f32(codec.middle)) * (scale[blocks.of] * near(v))
+
+
+def square(x: Floats, u: Floats, codec: Blocked, blocks: Blocks) -> tuple[Codes, Floats]:
+    """Codes whose squares are in proportion to |x|, and each block's scale."""
+    scale, inverse = _scales(x, (codec.middle - 1 - 2**-6) ** 2, blocks)
+    z = np.abs(x) * inverse[blocks.of]
+    z = np.where(z < codec.middle**2, z, _f32(0))  # a NaN, too
+    root = np.trunc(np.sqrt(z))
+    root = root + np.where(z - root * root > (u - _f32(1)) * (root + root + _f32(1)), _f32(1), _f32(0))
+    return (np.where(x < 0, -root, root) + _f32(codec.middle)).astype(np.uint8), scale
+
+
+def from_square(codes: Codes, scale: Floats, codec: Blocked, blocks: Blocks) -> Floats:
+    """The numbers of codes."""
+    c = codes.astype(_f32) - _f32(codec.middle)
+    return c * (np.abs(c) * scale[blocks.of])
+
+
+# ---------------------------------------------------------------------------------- packing
+
+
+def packed_size(starts: Ints, size: int) -> int:
+    """Bytes of 4-bit codes: each block begins a byte of its own."""
+    return int(((np.diff(np.append(starts, size)) + 1) // 2).sum())
+
+
+def pack(codes: Codes, blocks: Blocks) -> Codes:
+    """Two codes in a byte: those of a block's first half below, those of its second half above."""
+    parts: Sequence[Codes] = np.split(codes, blocks.starts[1:])
+    out = []
+    for part in parts:
+        half = (len(part) + 1) // 2
+        upper = np.zeros(half, np.uint8)
+        upper[: len(part) - half] = part[half:]
+        out.append(part[:half] | upper << 4)
+    return np.concatenate(out)
+
+
+def unpack(packed: Codes, blocks: Blocks, size: int) -> Codes:
+    """The codes of a packed array."""
+    lengths = np.diff(np.append(blocks.starts, size))
+    halves = (lengths + 1) // 2
+    out = []
+    for part, length in zip(np.split(packed, np.cumsum(halves)[:-1]), lengths.tolist(), strict=True):
+        out.append(np.concatenate([part & 15, part >> 4])[:length])
+    return np.concatenate(out)
