@@ -11,9 +11,7 @@ A tensor is coded block by block (``sums.BLOCK`` elements as they lie in memory)
   of v would do that is the same on both sides.
 - *square*, for other signed averages: c·|c| in units of the block's largest over the square of the number of steps.
 
-Rounding is by dither: a number u, even over [0, 1), is added before what is behind the point is cut off. u is a hash of
-the seed, the tensor's name, the slot, the block and the element's place in it, and moves on by the golden section
-with every step, so that the errors of an element at successive steps nearly cancel.
+Rounding is by dither (see noise).
 """
 
 from __future__ import annotations
@@ -38,12 +36,8 @@ LIMIT = 0x7E800000
 ROOT = 0x1FBB4F2E
 #: Bits of a float for each power of two.
 BINADE = 1 << 23
-#: Numbers per element of a place in a block: hashed once for all, with a key of its own.
-PLACES = noise.bits(0x9E3779B97F4A7C15, sums.BLOCK)
-#: The golden section of 2³².
-GOLDEN = 0x9E3779B9
-#: Slots that a tensor may have: the hash of a block's dither counts them within blocks.
-SLOTS = 16
+#: The number of each place in a block (see noise).
+PLACES = noise.places(sums.BLOCK)
 
 _f32 = np.float32
 
@@ -75,9 +69,7 @@ class Blocks:
 
     def dither(self, key: int, slot: int, t: int) -> Floats:
         """u + 1 of each element at step t, in [1, 2)."""
-        shift = noise.hashed(key, np.arange(len(self.starts)) * SLOTS + slot) + np.uint32(t * GOLDEN % 2**32)
-        h = PLACES[self.place] + shift[self.of]
-        return ((h >> np.uint32(9)) | np.uint32(0x3F800000)).view(_f32)
+        return (PLACES[self.place] ^ noise.shifts(key, len(self.starts), slot, t)[self.of]).view(_f32)
 
 
 def _bits(x: Floats) -> npt.NDArray[np.int32]:
@@ -96,12 +88,6 @@ def near(v: Floats) -> Floats:
 # --------------------------------------------------------------------------------- bfloat16
 
 
-def dithered(x: Floats, u: Floats) -> Floats:
-    """x rounded to a bfloat16 at random."""
-    low = (_bits(u) & 0x7FFFFF) >> 7
-    return np.where(np.isnan(x), x, _floats((_bits(x).astype(np.int64) + low) & 0xFFFF0000))
-
-
 def upward(x: Floats) -> Floats:
     """x ≥ 0 rounded up to a bfloat16."""
     return np.where(np.isnan(x), x, _floats((_bits(x).astype(np.int64) + 0xFFFF) & 0xFFFF0000))
@@ -116,11 +102,11 @@ def logarithmic(x: Floats, u: Floats, codec: Blocked, blocks: Blocks) -> tuple[C
     most = blocks.most(np.where(bits < LIMIT, bits, 0))
     least = np.maximum(blocks.least((bits - 1) % 2**32) + 1, most - codec.binades * BINADE)
     least = np.minimum(least, most)
-    step = np.trunc((most - least).astype(_f32) * _f32(1 / codec.last)).astype(np.int64) + 1
+    step = np.trunc((most - least).astype(_f32) * _f32(1 / (codec.last - 2**-6))).astype(np.int64) + 1
     inverse = _f32(1) / step.astype(_f32)
     height = (bits - (least + step)[blocks.of]).astype(np.int32).astype(_f32) * inverse[blocks.of]
-    height = np.minimum(np.maximum(height, _f32(-1)), _f32(codec.last - 1 - 2**-6))
-    if codec.bend:
+    height = np.minimum(np.maximum(height, _f32(-1)), _f32(codec.last - 1 - 2**-7))  # what is not finite
+    if codec.bend:  # P(up) is above the fraction, the more so the wider the step
         bend = step.astype(_f32) * _f32(codec.bend / BINADE)
         u = u + bend[blocks.of] * ((u - _f32(1)) * (_f32(2) - u))
     return (height + u).astype(np.uint8), _floats(least), step.astype(_f32)

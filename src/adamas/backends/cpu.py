@@ -28,7 +28,6 @@ from adamas.backends.cpu_parts import PRELUDE
 from adamas.backends.cpu_source import (
     DIMS,
     G_STRIDED,
-    KEY,
     MATRICES,
     NDIM,
     P_STRIDED,
@@ -323,7 +322,6 @@ class CpuLaunch:
         self.gate_kernel: Kernel | None = None
         self.observing_kernel: Kernel | None = None
         self.tensors = tensors
-        self.keys = np.array([t.key for t in tensors], np.uint64)
 
     def place(self, kernel: Kernel, grads: Grads) -> None:
         """Point the kernel at this step's gradients."""
@@ -365,10 +363,7 @@ class CpuLaunch:
     def step(self, grads: Grads, rows: Sequence[Mapping[str, float]], row_of: Ints, t: Ints) -> Steps:
         kernel, traced, columns = self.kernel, self.layout.program, self.layout.columns
         self.place(kernel, grads)
-        if self.weights.mode == "stochastic":
-            kernel.table[:, KEY] = noise.step_keys(self.keys, t)
-        if traced.grids:
-            kernel.table[:, PHASE] = t * grids.GOLDEN % 2**32
+        kernel.table[:, PHASE] = t * noise.GOLDEN % 2**32
         table = scalar_table(rows, columns)
         for k in range(traced.passes):
             kernel.run(k, table, row_of)

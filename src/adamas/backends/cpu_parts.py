@@ -123,47 +123,7 @@ def keep(typingctx, x):
 '''
 
 # See noise.py, where the same is said in NumPy.
-DITHER = '''
-@intrinsic
-def dither_weight(typingctx, x, key, place):
-    """A float32 rounded to a {kind} at random; the bits are a hash of the key and of the element's place."""
-
-    def codegen(context, builder, signature, args):
-        def word(value):
-            return ir.Constant(I32, value)
-
-        def half(value, shift):
-            return builder.trunc(builder.lshr(value, ir.Constant(I64, shift)), I32)
-
-        def stir(h, shift):
-            return builder.xor(h, builder.lshr(h, word(shift)))
-
-        x, key, place = args
-        h = builder.xor(half(place, 0), half(key, 0))
-        upper = builder.xor(half(key, 32), builder.mul(half(place, 32), word({upper})))
-        h = builder.xor(builder.mul(stir(h, 16), word({factors[0]})), upper)
-        h = stir(builder.mul(stir(h, 15), word({factors[1]})), 16)
-        bits = builder.bitcast(x, I32)
-        nan = builder.fcmp_unordered("uno", x, x)
-        if "{kind}" == "bfloat16":
-            rounded = builder.add(bits, builder.lshr(h, word(16)))
-            return builder.select(nan, x, builder.bitcast(builder.and_(rounded, word(0xFFFF0000)), FLOAT))
-        low = builder.lshr(h, word(19))
-        normal = builder.bitcast(builder.and_(builder.add(bits, low), word(0xFFFFE000)), FLOAT)
-        size = builder.bitcast(builder.and_(bits, word(0x7FFFFFFF)), FLOAT)
-        scaled = builder.fmul(size, ir.Constant(FLOAT, 2.0**24))
-        scaled = builder.fadd(scaled, builder.fmul(builder.uitofp(low, FLOAT), ir.Constant(FLOAT, 2.0**-13)))
-        whole = builder.sitofp(builder.fptosi(scaled, I32), FLOAT)
-        small = builder.bitcast(builder.fmul(whole, ir.Constant(FLOAT, 2.0**-24)), I32)
-        small = builder.bitcast(builder.or_(small, builder.and_(bits, word(0x80000000))), FLOAT)
-        tiny = builder.fcmp_ordered("<", size, ir.Constant(FLOAT, 2.0**-14))
-        return builder.select(nan, x, builder.select(tiny, small, normal))
-
-    return types.float32(types.float32, types.int64, types.int64), codegen
-'''
-
-# See grids.py, where the same is said in NumPy.
-GRIDS = '''
+NOISE = '''
 def word(value):
     return ir.Constant(I32, value)
 
@@ -176,6 +136,82 @@ def float_of(builder, bits):
     return builder.bitcast(bits, FLOAT)
 
 
+def quiet(builder, x, other):
+    """Another number, unless x is NaN."""
+    nan = builder.fcmp_unordered("uno", x, x)
+    return builder.select(nan, float_of(builder, builder.or_(bits_of(builder, x), word(0x400000))), other)
+
+
+@intrinsic
+def hashed(typingctx, key, place):
+    """The bits of a place."""
+
+    def codegen(context, b, signature, args):
+        def half(value, shift):
+            return b.trunc(b.lshr(value, ir.Constant(I64, shift)), I32)
+
+        def stir(h, shift):
+            return b.xor(h, b.lshr(h, word(shift)))
+
+        key, place = args
+        h = b.xor(half(place, 0), half(key, 0))
+        upper = b.xor(half(key, 32), b.mul(half(place, 32), word({upper})))
+        h = b.xor(b.mul(stir(h, 16), word({factors[0]})), upper)
+        return b.zext(stir(b.mul(stir(h, 15), word({factors[1]})), 16), I64)
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@njit(nogil=True, error_model="numpy")
+def shift_of(key, phase, block, slot):
+    """What the numbers of a block's places are combined with at this step."""
+    return (hashed(key, block * {slots} + slot) + phase & 0xFFFFFFFF) >> 9
+
+
+@intrinsic
+def dither(typingctx, place, shift):
+    """u + 1 of an element."""
+
+    def codegen(context, b, signature, args):
+        return float_of(b, b.xor(args[0], b.trunc(args[1], I32)))
+
+    return types.float32(types.int32, types.int64), codegen
+
+
+@intrinsic
+def bfloat16_at_random(typingctx, x, u):
+    """A bfloat16 above or below x."""
+
+    def codegen(context, b, signature, args):
+        x, u = args
+        low = b.lshr(b.and_(bits_of(b, u), word(0x7FFFFF)), word(7))
+        return quiet(b, x, float_of(b, b.and_(b.add(bits_of(b, x), low), word(0xFFFF0000))))
+
+    return types.float32(types.float32, types.float32), codegen
+
+
+@intrinsic
+def float16_at_random(typingctx, x, u):
+    """A float16 above or below x."""
+
+    def codegen(context, b, signature, args):
+        x, u = args
+        low = b.lshr(b.and_(bits_of(b, u), word(0x7FFFFF)), word(10))
+        normal = float_of(b, b.and_(b.add(bits_of(b, x), low), word(0xFFFFE000)))
+        size = float_of(b, b.and_(bits_of(b, x), word(0x7FFFFFFF)))
+        scaled = b.fmul(size, ir.Constant(FLOAT, 2.0**24))
+        scaled = b.fadd(scaled, b.fmul(b.uitofp(low, FLOAT), ir.Constant(FLOAT, 2.0**-13)))
+        whole = b.sitofp(b.fptosi(scaled, I32), FLOAT)
+        small = bits_of(b, b.fmul(whole, ir.Constant(FLOAT, 2.0**-24)))
+        small = float_of(b, b.or_(small, b.and_(bits_of(b, x), word(0x80000000))))
+        tiny = b.fcmp_ordered("<", size, ir.Constant(FLOAT, 2.0**-14))
+        return quiet(b, x, b.select(tiny, small, normal))
+
+    return types.float32(types.float32, types.float32), codegen
+'''
+
+# See grids.py, where the same is said in NumPy.
+GRIDS = '''
 def larger(builder, a, b):
     return builder.select(builder.icmp_signed(">", a, b), a, b)
 
@@ -226,76 +262,29 @@ def height(typingctx, x, base):
 
 
 @intrinsic
-def hashed(typingctx, key, place):
-    """The bits of a place, see noise."""
-
-    def codegen(context, b, signature, args):
-        def half(value, shift):
-            return b.trunc(b.lshr(value, ir.Constant(I64, shift)), I32)
-
-        def stir(h, shift):
-            return b.xor(h, b.lshr(h, word(shift)))
-
-        key, place = args
-        h = b.xor(half(place, 0), half(key, 0))
-        upper = b.xor(half(key, 32), b.mul(half(place, 32), word({upper})))
-        h = b.xor(b.mul(stir(h, 16), word({factors[0]})), upper)
-        return b.zext(stir(b.mul(stir(h, 15), word({factors[1]})), 16), I64)
-
-    return types.int64(types.int64, types.int64), codegen
-
-
-@intrinsic
-def dither(typingctx, place, shift):
-    """u + 1 in [1, 2), of the bits of a place and the shift of a block."""
-
-    def codegen(context, b, signature, args):
-        h = b.add(args[0], b.trunc(args[1], I32))
-        return float_of(b, b.or_(b.lshr(h, word(9)), word(0x3F800000)))
-
-    return types.float32(types.int32, types.int64), codegen
-
-
-@intrinsic
-def dithered(typingctx, x, u):
-    """x rounded to a bfloat16 at random."""
-
-    def codegen(context, b, signature, args):
-        x, u = args
-        low = b.lshr(b.and_(bits_of(b, u), word(0x7FFFFF)), word(7))
-        rounded = float_of(b, b.and_(b.add(bits_of(b, x), low), word(0xFFFF0000)))
-        quiet = float_of(b, b.or_(bits_of(b, x), word(0x400000)))
-        return b.select(b.fcmp_unordered("uno", x, x), quiet, rounded)
-
-    return types.float32(types.float32, types.float32), codegen
-
-
-@intrinsic
 def upward(typingctx, x):
     """x ≥ 0 rounded up to a bfloat16."""
 
     def codegen(context, b, signature, args):
         (x,) = args
-        rounded = float_of(b, b.and_(b.add(bits_of(b, x), word(0xFFFF)), word(0xFFFF0000)))
-        quiet = float_of(b, b.or_(bits_of(b, x), word(0x400000)))
-        return b.select(b.fcmp_unordered("uno", x, x), quiet, rounded)
+        return quiet(b, x, float_of(b, b.and_(b.add(bits_of(b, x), word(0xFFFF)), word(0xFFFF0000))))
 
     return types.float32(types.float32), codegen
 
 
 @intrinsic
 def most(typingctx, so_far, x):
-    """The larger of what was found and a number's bits, unless they do not count."""
+    """The larger of what was found and the bits of a number's magnitude."""
 
     def codegen(context, b, signature, args):
-        return larger(b, args[0], counted(b, bits_of(b, args[1])))
+        return larger(b, args[0], b.and_(bits_of(b, args[1]), word(0x7FFFFFFF)))
 
     return types.int32(types.int32, types.float32), codegen
 
 
 @intrinsic
-def most_of(typingctx, so_far, x):
-    """… and the bits of its magnitude."""
+def most_counted(typingctx, so_far, x):
+    """… unless it is too large or no number."""
 
     def codegen(context, b, signature, args):
         return larger(b, args[0], counted(b, b.and_(bits_of(b, args[1]), word(0x7FFFFFFF))))
@@ -333,21 +322,6 @@ def settled(typingctx, t, end, other):
 
 
 @njit(nogil=True, error_model="numpy")
-def shift_of(key, phase, block, slot):
-    """What a block's dither begins with in this step."""
-    return hashed(key, block * {slots} + slot) + phase
-
-
-@njit(nogil=True, error_model="numpy")
-def largest(fresh, n):
-    """The largest magnitude of a block."""
-    top = i32(0)
-    for i in range(n):
-        top = most_of(top, load_fresh(fresh, i))
-    return as_float(top)
-
-
-@njit(nogil=True, error_model="numpy")
 def unpack(packed, codes, n):
     """One code a byte from two: those of the first half lie below."""
     half = (n + 1) // 2
@@ -367,15 +341,17 @@ def pack(codes, packed, n):
         store_packed(packed, i, load_code(codes, i))
 '''
 
-# Of codes of one size.
+# Of codes of one size. What is not finite, or nearly so, is rare: a block of such numbers is coded by a careful twin.
 CODES = '''
 @njit(nogil=True, error_model="numpy")
-def logarithmic_{bits}(fresh, codes, low_at, step_at, places, shift, n):
-    """Codes of a block of numbers ≥ 0 on a logarithmic grid."""
+def logarithmic_{name}(fresh, codes, low_at, step_at, places, shift, n):
+    """Codes of a block of numbers ≥ 0 on a logarithmic grid; False, with nothing done, if one is too large."""
     top, bottom = i32(0), i32(-1)
     for i in range(n):
-        x = load_fresh(fresh, i)
-        top, bottom = most(top, x), least(bottom, x)
+        top = {most}(top, load_fresh(fresh, i))
+        bottom = least(bottom, load_fresh(fresh, i))
+    if top >= {limit}:
+        return False
     high = int(top)
     low = min(max((int(bottom) & 0xFFFFFFFF) + 1, high - {reach}), high)
     step = int(f32(high - low) * f32({share!r})) + 1
@@ -387,26 +363,37 @@ def logarithmic_{bits}(fresh, codes, low_at, step_at, places, shift, n):
         u = dither(load_place(places, i), shift)
         t = height(load_fresh(fresh, i), base) * inverse
         t = t if t > f32(-1) else f32(-1)
-        t = t if t < f32({top!r}) else f32({top!r})
-        store_code(codes, i, cut(t + {u}))
+        store_code(codes, i, cut({bounded} + {u}))
+    return True
 
 
 @njit(nogil=True, error_model="numpy")
-def quotient_{bits}(fresh, codes, scale_at, places, shift, n):
-    """Codes of a block of quotients."""
-    top = largest(fresh, n)
+def quotient_{name}(fresh, codes, scale_at, places, shift, n):
+    """Codes of a block of quotients; False, with nothing done, if one is too large."""
+    most_of_all = i32(0)
+    for i in range(n):
+        most_of_all = {most}(most_of_all, load_fresh(fresh, i))
+    if most_of_all >= {limit}:
+        return False
+    top = as_float(most_of_all)
     store_scale(scale_at, 0, top * f32({inverse_even!r}))
     inverse = f32({even!r}) / top if top > f32(0) else f32(0)
     for i in range(n):
         u = dither(load_place(places, i), shift)
         t = load_fresh(fresh, i) * inverse + (u + f32({above}))
-        store_code(codes, i, settled(t, f32({end}), i32({middle})))
+        store_code(codes, i, {settled})
+    return True
 
 
 @njit(nogil=True, error_model="numpy")
-def square_{bits}(fresh, codes, scale_at, places, shift, n):
-    """Codes of a block whose squares are in proportion to its magnitudes."""
-    top = largest(fresh, n)
+def square_{name}(fresh, codes, scale_at, places, shift, n):
+    """Codes of a block whose squares are in proportion to its magnitudes; False if one is too large."""
+    most_of_all = i32(0)
+    for i in range(n):
+        most_of_all = {most}(most_of_all, load_fresh(fresh, i))
+    if most_of_all >= {limit}:
+        return False
+    top = as_float(most_of_all)
     store_scale(scale_at, 0, top * f32({inverse_squares!r}))
     inverse = f32({squares!r}) / top if top > f32(0) else f32(0)
     for i in range(n):
@@ -417,6 +404,7 @@ def square_{bits}(fresh, codes, scale_at, places, shift, n):
         root = f32(cut(f32(np.sqrt(z))))
         root = root + (f32(1) if z - root * root > (u - f32(1)) * (root + root + f32(1)) else f32(0))
         store_code(codes, i, cut((-root if x < f32(0) else root) + f32({middle})))
+    return True
 '''
 
 FOLD = '''

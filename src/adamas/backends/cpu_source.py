@@ -13,12 +13,12 @@ from adamas import grids, noise, sums
 from adamas.backends.cpu_parts import (
     CODES,
     COLUMN_SUMS,
-    DITHER,
     EXPAND,
     FOLD,
     GRIDS,
     KEEP,
     MOVE,
+    NOISE,
     PRELUDE,
     ROW_SUMS,
 )
@@ -27,7 +27,7 @@ from adamas.language import Expr
 from adamas.program import CONDITIONS, LINES, Program, Sum, nodes
 
 #: Columns of the layout table; then come `dims` sizes, strides of p and strides of g in bytes.
-SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, KEY, SEED, PHASE, DIMS = range(14)
+SIZE, MATRICES, ROWS, COLUMNS, PART, PARTS, LANES, P_STRIDED, G_STRIDED, NDIM, SEED, PHASE, DIMS = range(13)
 
 #: Columns of the table of work items; the last two count the blocks before an item, and the bytes of packed codes.
 TENSOR, START, STOP, BLOCK_OF, BYTE_OF = range(5)
@@ -56,7 +56,7 @@ SPELL = {
     "ge": "{} >= {}",
     "and": "{} & {}",
     "keep": "keep({})",
-    "dither": "dither_weight({}, key, first + i)",
+    "dither": "p_at_random({}, dither(load_place(places, i), p_shift))",
 }
 
 
@@ -92,6 +92,11 @@ class Layout:
     def matrix(self) -> bool:
         """Whether rows and columns matter."""
         return bool(self.program.lines)
+
+    @cached_property
+    def random(self) -> bool:
+        """Whether parameters are rounded at random."""
+        return any(node.op == "dither" for node in nodes(self.program.outputs(self.program.passes - 1)))
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -263,7 +268,7 @@ class _Pass:
         if grid.kind == "upward":
             x = f"upward({x})"
         elif grid.kind == "dithered":
-            x = f"dithered({x}, dither(load_place(places, i), {name}shift))"
+            x = f"bfloat16_at_random({x}, dither(load_place(places, i), {name}shift))"
         if not grid.scales:
             self.body(f"{name}store({name}at, i, {x})")
             return
@@ -282,12 +287,10 @@ class _Pass:
         out("for item in range(begin, end):")
         out.depth += 1
         out("tensor, start, stop = work[item, 0], work[item, 1], work[item, 2]", "row = row_of[tensor]")
-        if self.program.grids:
+        if self.layout.random or self.program.grids:
             out(f"block, byte = work[item, {BLOCK_OF}], work[item, {BYTE_OF}]")
             out(f"seed, phase = layout[tensor, {SEED}], layout[tensor, {PHASE}]")
             out(f"places = scratch + {self.layout.scratch['places']}")
-        if any(node.op == "dither" for node in nodes(self.program.outputs(self.k))):
-            out(f"key = layout[tensor, {KEY}]")
         out(*self.prologue.lines)
         for s in lanes:
             out(f"for i in range({sums.BLOCK}):")
@@ -344,6 +347,8 @@ class _Pass:
                 out(f"    {spread} = scratch + {scratch[f'spread {mean}']}", f"    {expand}")
             else:
                 out(f"{spread} = scratch + {scratch[f'spread {mean}']}", expand)
+        if self.last and self.layout.random:
+            out(f"p_shift = shift_of(seed, phase, block, {noise.SLOTS - 1})")
         counters = [self.counter(s) for s in self.here("tensor", "global") if s.counts]
         out(*(f"{counter} = i32(0)" for counter in counters))
         out("for i in range(n):", *("    " + line for line in self.body.lines))
@@ -362,7 +367,7 @@ class _Pass:
         if self.last:
             for array, grid in self.program.grids.items():
                 self.close_block(array, grid)
-        if self.program.grids:
+        if self.layout.random or self.program.grids:
             out("block, byte = block + 1, byte + (n + 1) // 2")
 
     # ---- rounded arrays
@@ -394,7 +399,8 @@ class _Pass:
             f"pointers[tensor, {self.layout.pointers.index(f'{array}.{scale}')}] + 4 * block" for scale in grid.scales
         ]
         arguments = ", ".join([f"{name}fresh", f"{name}at", *at, "places", f"{name}shift", "n"])
-        self.out(f"{grid.kind}_{grid.codec.bits}({arguments})")
+        self.out(f"if not {grid.kind}_{grid.codec.bits}({arguments}):")
+        self.out(f"    {grid.kind}_{grid.codec.bits}_careful({arguments})")
         if grid.codec.bits == 4:
             memory = f"pointers[tensor, {self.layout.pointers.index(array)}]"
             self.out(f"pack({name}at, {memory} + byte, n)")
@@ -471,21 +477,32 @@ def _movers(layout: Layout, out: _Text) -> None:
             out(*MOVE.format(verb="scatter", doc=doc, move=scatter, **common).splitlines())
 
 
-def _grids(program: Program, out: _Text) -> None:
-    """What rounds blocks of fresh numbers."""
-    for name, kind in dict(fresh="float32", code="code", packed="code", scale="float32", place="bits32").items():
-        out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
-    words = dict(limit=grids.LIMIT, root=grids.ROOT, slots=grids.SLOTS, upper=noise.UPPER, factors=noise.FACTORS)
-    out(*GRIDS.format(**words).splitlines())
+def _random(program: Program, out: _Text, kind: str) -> None:
+    """What rounds at random, and blocks of fresh numbers to codes."""
+    out(*NOISE.format(slots=noise.SLOTS, upper=noise.UPPER, factors=noise.FACTORS).splitlines())
+    out('load_place, store_place = loader("bits32", "place"), storer("bits32", "place")')
+    if kind in ("bfloat16", "float16"):
+        out(f"p_at_random = {kind}_at_random")
+    if not program.grids:
+        return
+    for name, memory in dict(fresh="float32", code="code", packed="code", scale="float32").items():
+        out(f'load_{name}, store_{name} = loader("{memory}", "{name}"), storer("{memory}", "{name}")')
+    out(*GRIDS.format(limit=grids.LIMIT, root=grids.ROOT).splitlines())
     for codec in dict.fromkeys(grid.codec for grid in program.grids.values() if isinstance(grid.codec, Blocked)):
         even = codec.middle - 1 - 2**-6
-        u = "u + bend * ((u - f32(1)) * (f32(2) - u))" if codec.bend else "u"
-        text = CODES.format(
-            bits=codec.bits, reach=codec.binades * grids.BINADE, share=1 / codec.last, bend=codec.bend / grids.BINADE,
-            top=codec.last - 1 - 2**-6, u=f"({u})", even=even, inverse_even=1 / even, squares=even**2,
-            inverse_squares=1 / even**2, above=codec.middle - 1, end=codec.last + 1, middle=codec.middle,
-            end_squares=codec.middle**2,
+        words = dict(
+            limit=grids.LIMIT, reach=codec.binades * grids.BINADE, share=1 / (codec.last - 2**-6),
+            bend=codec.bend / grids.BINADE, u="(u + bend * ((u - f32(1)) * (f32(2) - u)))" if codec.bend else "u",
+            even=even, inverse_even=1 / even, squares=even**2, inverse_squares=1 / even**2, above=codec.middle - 1,
+            middle=codec.middle, end_squares=codec.middle**2,
         )  # fmt: skip
+        out(*CODES.format(name=codec.bits, most="most", bounded="t", settled="cut(t)", **words).splitlines())
+        top = f"f32({codec.last - 1 - 2**-7!r})"
+        bounded = f"(t if t < {top} else {top})"
+        settled = f"settled(t, f32({codec.last + 1}), i32({codec.middle}))"
+        text = CODES.format(
+            name=f"{codec.bits}_careful", most="most_counted", bounded=bounded, settled=settled, **words
+        )
         out(*text.splitlines())
 
 
@@ -493,7 +510,8 @@ def generate(layout: Layout) -> tuple[str, dict[str, str]]:
     """The module's text, and the signature of each function to compile."""
     program, kinds = layout.program, layout.kinds
     scopes = (*map(identifier, program.arrays), "lane", "spread", "value", "mean", "total")
-    scopes += ("fresh", "code", "packed", "scale", "place") if program.grids else ()
+    scopes += ("fresh", "code", "packed", "scale") if program.grids else ()
+    scopes += ("place",) if program.grids or layout.random else ()
     out = _Text()
     title = f"{program.title}, {layout.p_kind} parameters, {layout.g_kind} gradients, {layout.arithmetic}"
     out(f'"""{title}{", complex" if program.is_complex else ""}: generated, not to be edited."""', "")
@@ -504,15 +522,13 @@ def generate(layout: Layout) -> tuple[str, dict[str, str]]:
     helpers = {"lane": "float64", "total": "float64"} | dict.fromkeys(("spread", "value", "mean"), layout.arithmetic)
     for name, kind in helpers.items():
         out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
-    if program.grids:
-        _grids(program, out)
+    if program.grids or layout.random:
+        _random(program, out, layout.p_kind)
     if layout.strided:
         _movers(layout, out)
     used = {node.op for k in range(program.passes) for node in nodes(program.outputs(k))}
     if "keep" in used:
         out(*KEEP.format(kind=layout.p_kind).splitlines(), "")
-    if "dither" in used:
-        out(*DITHER.format(kind=layout.p_kind, upper=noise.UPPER, factors=noise.FACTORS).splitlines(), "")
     out(*FOLD.splitlines())
     if layout.matrix:
         out(*(EXPAND + ROW_SUMS + COLUMN_SUMS).splitlines())

@@ -204,9 +204,9 @@ class _Step:
         return Value(x.x.astype(self.tensor.p.real.dtype).astype(self.dtype))
 
     def dither(self, x: Value) -> Value:
-        key = noise.step_keys(np.array([self.tensor.key], np.uint64), np.array([self.t]))
-        random = noise.bits(int(key[0]), x.x.size).reshape(x.x.shape)
-        return Value(noise.dither(np.asarray(x.x, np.float32), random, self.tensor.p.dtype).astype(self.dtype))
+        blocks = grids.Blocks.cut(x.x.size, self.matrix)
+        u = blocks.dither(self.tensor.key, noise.SLOTS - 1, self.t).reshape(x.x.shape)
+        return Value(noise.dither(np.asarray(x.x, np.float32), u, self.tensor.p.dtype).astype(self.dtype))
 
     def measure(self, m: Measure) -> None:
         x = self.full(call(m.of, self.env))
@@ -369,7 +369,7 @@ def encode(
         array, x, codec = tensor.state[name], fresh[name], grid.codec
         u = np.full(x.size, 1.5, np.float32) if t is None else blocks.dither(tensor.key, grid.place, t)
         if grid.kind in ("dithered", "upward"):
-            value = grids.upward(x) if grid.kind == "upward" else grids.dithered(x, u)
+            value = grids.upward(x) if grid.kind == "upward" else noise.dither(x, u, "bfloat16")
             target = array.transpose(tensor.order)
             target[...] = value.reshape(target.shape)
             continue
