@@ -129,40 +129,69 @@ class Arena:
         return np.ndarray(shape, dtype, self.block, self.used - size, strides)
 
 
+@dataclass(frozen=True)
+class Piece:
+    """One array of a leaf's state. ``place`` tells large ones apart (see ``_zeros``); ``as_p``: lies as p does."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    place: int = 0
+    as_p: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def layout(
+    rule: Rule, codecs: Mapping[str, Codec], weights: Weights, shape: tuple[int, ...], p_dtype: Any
+) -> dict[str, Piece]:
+    """The arrays that one leaf's state takes."""
+    p_dtype = np.dtype(p_dtype)
+    dtype, is_complex = arithmetic(p_dtype), p_dtype.kind == "c"
+    rounded = grids(rule.slots, codecs)
+    starts = sums.block_starts(math.prod(shape), matrix_of(rule, codecs, shape)) if rounded else np.empty(0, np.int64)
+    pieces: dict[str, Piece] = {}
+    for place, name in enumerate(weights.arrays, 1 + len(rule.slots)):
+        pieces[name] = Piece(shape, p_dtype if name == "kahan" or is_complex else dtype, place, True)
+    for place, slot in enumerate(rule.slots, 1):
+        name, codec = slot.name, codecs[slot.name]
+        if isinstance(codec, Projecting):
+            pieces |= {f"{name}.{mean}": Piece(means, dtype) for mean, means in codec.shapes(shape).items()}
+        elif isinstance(codec, Blocked):
+            packed = codec.bits == 4
+            kept = (packed_size(starts, math.prod(shape)),) if packed else shape
+            pieces[name] = Piece(kept, np.dtype(np.uint8), place, not packed)
+            lines = Piece((len(starts),), np.dtype(np.float32))
+            pieces |= {f"{name}.{scale}": lines for scale in rounded[name].scales}
+        else:
+            own = np.result_type(dtype, np.complex64) if is_complex and not slot.nonneg else dtype
+            pieces[name] = Piece(shape, BFLOAT16 if isinstance(codec, Rounded) else own, place, True)
+    return pieces
+
+
+def state_bytes(
+    rule: Rule, codecs: Mapping[str, Codec], weights: Weights, shape: tuple[int, ...], p_dtype: Any
+) -> dict[str, int]:
+    """The bytes of each array that ``allocate`` would make for a leaf."""
+    return {name: piece.nbytes for name, piece in layout(rule, codecs, weights, shape, p_dtype).items()}
+
+
 def allocate(
     rule: Rule, codecs: Mapping[str, Codec], weights: Weights, p: Array, order: tuple[int, ...], arena: Arena
 ) -> dict[str, Array]:
     """The arrays of one leaf, before its first step, their axes lying in memory in that order."""
-    dtype, rounded = arithmetic(p.dtype), grids(rule.slots, codecs)
-    starts = sums.block_starts(p.size, matrix_of(rule, codecs, p.shape)) if rounded else np.empty(0)
     arrays: dict[str, Array] = {}
-    for place, name in enumerate(weights.arrays, 1 + len(rule.slots)):
-        own = p.dtype if name == "kahan" or p.dtype.kind == "c" else dtype
-        arrays[name] = _zeros(p.shape, own, order, place, arena)
-    for place, slot in enumerate(rule.slots, 1):
-        codec = codecs[slot.name]
-        if isinstance(codec, Projecting):
-            arrays |= {f"{slot.name}.{mean}": np.zeros(shape, dtype) for mean, shape in codec.shapes(p.shape).items()}
-            continue
-        if isinstance(codec, Blocked):
-            grid = rounded[slot.name]
-            shape = p.shape if codec.bits == 8 else (packed_size(starts, p.size),)
-            array = _zeros(shape, np.dtype(np.uint8), order[: len(shape)] if codec.bits == 8 else (0,), place, arena)
-            arrays[slot.name] = array
-            lines = (len(starts),)
-            arrays |= {f"{slot.name}.{scale}": _zeros(lines, np.dtype(np.float32), (0,), 0, arena) for scale in grid.scales}
-            if grid.kind == "logarithmic":
-                arrays[f"{slot.name}.low"][...] = slot.init
-            else:
-                array[...] = codec.middle if codec.bits == 8 else codec.middle * 17
-            continue
-        is_complex = p.dtype.kind == "c" and not slot.nonneg
-        own = np.result_type(dtype, np.complex64) if is_complex else dtype
-        own = BFLOAT16 if isinstance(codec, Rounded) else own
-        array = _zeros(p.shape, own, order, place, arena)
-        if not callable(slot.init) and slot.init:
-            array[...] = slot.init
-        arrays[slot.name] = array
+    for name, piece in layout(rule, codecs, weights, p.shape, p.dtype).items():
+        axes = order if piece.as_p else tuple(range(len(piece.shape)))
+        arrays[name] = _zeros(piece.shape, piece.dtype, axes, piece.place, arena)
+    for name, grid in grids(rule.slots, codecs).items():
+        if grid.kind in ("quotient", "square"):  # the code of zero
+            arrays[name][...] = grid.codec.middle * (1 if grid.codec.bits == 8 else 17)
+    for slot in rule.slots:
+        first = arrays.get(f"{slot.name}.low", arrays.get(slot.name))  # whose other codes stand for it, too
+        if slot.init and not callable(slot.init) and first is not None:
+            first[...] = slot.init
     return arrays
 
 
