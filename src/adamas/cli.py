@@ -16,6 +16,8 @@ except ModuleNotFoundError as missing:  # installed without the extra
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from adamas.language import Rule
+    from adamas.memory import Account
     from adamas.runner import Job, Outcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -228,12 +230,32 @@ def rules(rule: Annotated[str | None, typer.Argument(help="Show one rule's equat
     typer.echo(f"{chosen.doc.strip()}\n\nadamas.{chosen.title}(params, …)")
     for name, hyper in chosen.hyper.items():
         typer.echo(f"    {name} = {hyper.default}, in {hyper.interval()}: {hyper.doc}")
+    _list_codecs(chosen)
+
+
+def _list_codecs(rule: Rule) -> None:
+    """What the rule's state takes under each codec, and which slots that holds."""
+    from rich.table import Table
+
+    from adamas.memory import SQUARE, by_codec
+
+    table = Table("state=", box=None, pad_edge=False)
+    table.add_column("bytes a parameter", justify="right")
+    table.add_column("slots kept so")
+    for name, found in by_codec(rule).items():
+        slots, size = found or ([], 0)
+        table.add_row(name, f"{size:.2f}" if found else "—", ", ".join(slots) or "none can be")
+    typer.echo()
+    _console().print(table)
+    typer.echo(f"\nOf a float32 matrix of {SQUARE[0]:,} × {SQUARE[1]:,}; other slots are kept as the rule says.")
 
 
 def _list_rules() -> None:
     from rich.table import Table
 
     from adamas import doctor
+    from adamas.codecs import CODECS
+    from adamas.memory import SQUARE, by_codec
     from adamas.rules import REGISTRY
 
     table = Table("rule", "class", box=None, pad_edge=False)
@@ -246,7 +268,16 @@ def _list_rules() -> None:
         passes, moved = doctor.program(rule).passes, doctor.bytes_moved(rule)
         table.add_row(name, rule.title, _source(rule.doc), slots, doctor.state_bytes(rule), str(passes), str(moved))
     _console().print(table)
-    typer.echo("\nState, passes over the memory and bytes moved by a step are per parameter, all in float32.")
+    typer.echo("\nState, passes over the memory and bytes moved by a step are per parameter, all in float32.\n")
+    found = {name: by_codec(rule) for name, rule in REGISTRY.items()}
+    table = Table("state=", box=None, pad_edge=False)
+    for name in found:
+        table.add_column(name, justify="right")
+    for codec in CODECS:
+        sizes = (f"{held[1]:.2f}" if held else "—" for held in (by[codec] for by in found.values()))
+        table.add_row(codec, *sizes)
+    _console().print(table)
+    typer.echo(f"\nBytes of state a parameter, of a matrix of {SQUARE[0]:,} × {SQUARE[1]:,}; —: it holds no slot.")
 
 
 def _source(doc: str) -> str:
@@ -292,6 +323,69 @@ def _dtype(name: str) -> Any:
     if name not in DTYPES:
         raise ValueError(f"unknown dtype {name!r}{nearest(name, DTYPES)}")
     return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
+
+
+# ---------------------------------------------------------------------------------------- memory
+
+
+@app.command()
+def memory(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="module:attribute of a torch.nn.Module or arrays, a task's name, or a .safetensors file."),
+    ] = None,
+    params: Annotated[float | None, typer.Option(help="Instead of a model: how many parameters, such as 7e9.")] = None,
+    rule: Annotated[str, typer.Option(help="Optimizer; `adamas rules` lists them.")] = "adamw",
+    state: Annotated[str | None, typer.Option(help="How the state is kept: int4, or m=int8,v=factored.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="How 16-bit parameters are kept: stochastic, kahan or master.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Of parameters and gradients [the model's; bfloat16 with --weights].")
+    ] = None,
+    ema: Annotated[bool, typer.Option("--ema", help="Keep an average of the parameters.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Tell what training a model takes in memory, beside the usual recipes, before anything is built."""
+    import json
+
+    from adamas import memory as bytes_of
+    from adamas.rules import get
+
+    if (model is None) == (params is None):
+        _fail("which model? Give module:attribute, a task, a .safetensors file, or --params 7e9 instead", 2)
+    try:
+        chosen, choice = get(rule), bytes_of.read_state(state)
+        own = str(_dtype(dtype)) if dtype else None
+        tensors = bytes_of.of_model(model) if model is not None else bytes_of.of_size(params or 0)
+        found = bytes_of.account(tensors, chosen, choice, weights, own, ema)
+    except (OSError, TypeError, ValueError) as error:
+        _fail(error, 2)
+    if as_json:
+        typer.echo(json.dumps(found.facts(), indent=2))
+    else:
+        _show_account(found)
+
+
+def _show_account(account: Account) -> None:
+    from rich.table import Table
+
+    table = Table(f"{account.parameters:,} parameters, {account.rule.name}", box=None, pad_edge=False)
+    for heading in ("bytes", "GB", "bytes a\nparameter"):
+        table.add_column(heading, justify="right", no_wrap=True)
+
+    def add(what: str, size: int) -> None:
+        table.add_row(what, f"{size:,}", f"{size / 1e9:,.3f}", f"{size / account.parameters:.3f}")
+
+    for part, size in account.parts.items():
+        add(account.label(part), size)
+    add("total", account.total)
+    table.add_row()
+    for recipe, size in account.usual.items():
+        add(recipe, size)
+    _console().print(table)
+    for note in account.notes():
+        typer.echo(f"\n{note}")
 
 
 # ---------------------------------------------------------------------------------------- doctor
