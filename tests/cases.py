@@ -34,20 +34,33 @@ def rule_names() -> list[str]:
     return list(REGISTRY)
 
 
+#: Codecs that round at random; they keep real numbers.
+ROUNDING = ["bfloat16", "int8", "int4"]
+
+#: Of dtypes, those of real numbers.
+REAL = [(p, g) for p, g in DTYPES if not p.startswith("complex")]
+
+
 def codecs_of(rule: str) -> list[Any]:
     """The choices of ``state`` that a rule allows."""
     projects = any(s.projects for s in REGISTRY[rule].slots)
-    return ["float32", "factored", "mean"] if projects else ["float32"]
+    return ["float32", *(["factored", "mean"] if projects else []), *ROUNDING]
 
 
-def cases() -> list[tuple[str, str, str, str]]:
-    """(rule, codec, parameter dtype, gradient dtype); projecting codecs with three dtypes are enough."""
-    table = []
-    for rule in rule_names():
+def cases() -> list[tuple[str, Any, str, str]]:
+    """(rule, codec, parameter dtype, gradient dtype): all dtypes with float32; with projecting codecs three are enough,
+    with rounding ones two for each rule that differ from rule to rule, and all for Adam.
+    """
+    table: list[tuple[str, Any, str, str]] = []
+    for i, rule in enumerate(rule_names()):
         for codec in codecs_of(rule):
             dtypes = DTYPES if codec == "float32" else [DTYPES[0], DTYPES[2], DTYPES[5]]
+            if codec in ROUNDING:
+                j = i + ROUNDING.index(codec)
+                dtypes = REAL if rule == "adam" else [REAL[j % len(REAL)], REAL[(j + 3) % len(REAL)]]
             table += [(rule, codec, p, g) for p, g in dtypes]
-    return table
+    mixed: list[Any] = [{"m": "int8", "v": "factored"}, {"m": "int4", "v": "mean"}, {"m": "int4"}, {"v": "int8"}]
+    return table + [("adamw", codec, p, g) for codec in mixed for p, g in (DTYPES[0], DTYPES[5])]
 
 
 def dtype_of(name: str) -> np.dtype[Any]:
@@ -69,9 +82,9 @@ def arrays(shapes: list[tuple[int, ...]], dtype: str, seed: int, spread: float =
     return [one(s) for s in shapes]
 
 
-def shapes_of(codec: str) -> list[tuple[int, ...]]:
+def shapes_of(codec: Any) -> list[tuple[int, ...]]:
     """Shapes that the codec can hold."""
-    return MATRICES if codec == "factored" else VECTORS + MATRICES
+    return MATRICES if codec == "factored" or "factored" in getattr(codec, "values", list)() else VECTORS + MATRICES
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:

@@ -42,12 +42,10 @@ class Blocked(Codec):
 
     bits: of a code; 4-bit codes lie two in a byte.
     binades: the widest range of a logarithmic grid, in powers of two.
-    bend: how far its rounding favours the larger neighbour, for each binade between neighbours.
     """
 
     bits: int
     binades: int
-    bend: float
 
     @property
     def middle(self) -> int:
@@ -133,8 +131,8 @@ CODECS: dict[str, Codec] = {
     for codec in (
         Storing("float32", "4"),
         Rounded("bfloat16", "2"),
-        Blocked("int8", "1", bits=8, binades=28, bend=0.0),
-        Blocked("int4", "1/2", bits=4, binades=12, bend=1.0),
+        Blocked("int8", "1", bits=8, binades=28),
+        Blocked("int4", "1/2", bits=4, binades=12),
         Projecting(
             # Row mean × column mean / mean of the last two dimensions, as Adafactor (arXiv:1804.04235). To keep
             # the quotient of the first and the last spares a division for each element and pass.

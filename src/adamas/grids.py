@@ -106,9 +106,6 @@ def logarithmic(x: Floats, u: Floats, codec: Blocked, blocks: Blocks) -> tuple[C
     inverse = _f32(1) / step.astype(_f32)
     height = (bits - (least + step)[blocks.of]).astype(np.int32).astype(_f32) * inverse[blocks.of]
     height = np.minimum(np.maximum(height, _f32(-1)), _f32(codec.last - 1 - 2**-7))  # what is not finite
-    if codec.bend:  # P(up) is above the fraction, the more so the wider the step
-        bend = step.astype(_f32) * _f32(codec.bend / BINADE)
-        u = u + bend[blocks.of] * ((u - _f32(1)) * (_f32(2) - u))
     return (height + u).astype(np.uint8), _floats(least), step.astype(_f32)
 
 

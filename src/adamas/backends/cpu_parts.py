@@ -358,12 +358,11 @@ def logarithmic_{name}(fresh, codes, low_at, step_at, places, shift, n):
     inverse, base = f32(1) / f32(step), low + step
     store_scale(low_at, 0, as_float(low))
     store_scale(step_at, 0, f32(step))
-    bend = f32(step) * f32({bend!r})
     for i in range(n):
         u = dither(load_place(places, i), shift)
         t = height(load_fresh(fresh, i), base) * inverse
         t = t if t > f32(-1) else f32(-1)
-        store_code(codes, i, cut({bounded} + {u}))
+        store_code(codes, i, cut({bounded} + u))
     return True
 
 

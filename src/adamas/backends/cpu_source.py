@@ -492,7 +492,6 @@ def _random(program: Program, out: _Text, kind: str) -> None:
         even = codec.middle - 1 - 2**-6
         words = dict(
             limit=grids.LIMIT, reach=codec.binades * grids.BINADE, share=1 / (codec.last - 2**-6),
-            bend=codec.bend / grids.BINADE, u="(u + bend * ((u - f32(1)) * (f32(2) - u)))" if codec.bend else "u",
             even=even, inverse_even=1 / even, squares=even**2, inverse_squares=1 / even**2, above=codec.middle - 1,
             middle=codec.middle, end_squares=codec.middle**2,
         )  # fmt: skip
