@@ -4,6 +4,7 @@ import json
 import struct
 import sys
 import textwrap
+import tracemalloc
 
 import ml_dtypes
 import numpy as np
@@ -86,6 +87,21 @@ def test_an_optimizer_takes_just_that(rule, state, dtype):
     beside = found.parts["parameters"] + found.parts["gradients"]
     assert found.parts["parameters"] == made["parameters"]
     assert found.total - beside == made["state"]
+
+
+@pytest.mark.parametrize("state", ["bfloat16", "int8", "int4"])
+def test_a_step_makes_no_copy_of_its_state(state):
+    p = np.zeros((1024, 1024), ml_dtypes.bfloat16)
+    g = np.ones_like(p)
+    optimizer = adamas.AdamW(p, state=state, weights="stochastic")
+    optimizer.step(g)
+    tracemalloc.start()  # NumPy tells it of every array
+    try:
+        optimizer.step(g)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.1 * p.size
 
 
 def test_small_tensors_stay_float32_and_are_counted():
