@@ -285,7 +285,7 @@ def test_a_short_or_missing_file_is_refused(tmp_path):
         (["--params", "7e9", "--state", "m=int8,u=int8"], "adamw has no slot 'u'"),
         (["--params", "7e9", "--state", "m=int8,v"], "'v' names no codec"),
         (["--params", "7e9", "--state", "m=int8,m=int4"], "'m' is given twice"),
-        (["--params", "7e9", "--state", "m=factored"], "factored cannot hold it"),
+        (["--params", "7e9", "--state", "m=factored"], "slot m of adamw is no mean of squares"),
         (["--params", "7e9", "--weights", "stocastic"], "unknown weights 'stocastic'; did you mean 'stochastic'?"),
         (["--params", "7e9", "--weights", "kahan", "--dtype", "float32"], "take bfloat16"),
         (["--params", "7e9", "--dtype", "flot32"], "unknown dtype 'flot32'; did you mean 'float32'?"),
