@@ -341,7 +341,7 @@ def memory(
         str | None, typer.Option(help="How 16-bit parameters are kept: stochastic, kahan or master.")
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help="Of parameters and gradients [the model's; bfloat16 with --weights].")
+        str | None, typer.Option(help="Of parameters and gradients; else the model's, or bfloat16 with --weights.")
     ] = None,
     ema: Annotated[bool, typer.Option("--ema", help="Keep an average of the parameters.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
