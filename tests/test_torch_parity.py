@@ -39,7 +39,7 @@ from adamas.rules import REGISTRY
 NAMES = [*EXCHANGED, "Adafactor", "SparseAdam"]
 INFO = {info.name: info for info in optim_db if info.name in NAMES}
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
-OPTIONS = ["state", "max_grad_norm", "nonfinite", "weights", "seed", "ema", "diagnostics_every"]
+OPTIONS = ["state", "state_exclude", "max_grad_norm", "nonfinite", "weights", "seed", "ema", "diagnostics_every"]
 
 
 def shapes_of(name: str) -> list[tuple[int, ...]]:

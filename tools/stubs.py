@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src/adamas"
 HEAD = '''\
 """Made by tools/stubs.py from the registry of rules; not to be edited."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from adamas import rules as rules
@@ -38,6 +38,7 @@ __version__: str
 
 TYPES = {
     "state": "str | Mapping[str, str] | None",
+    "state_exclude": "str | Sequence[str]",
     "max_grad_norm": "float | None",
     "nonfinite": 'Literal["propagate", "skip", "raise"]',
     "maximize": "bool",
@@ -75,7 +76,7 @@ def _class(title: str, rule_name: str) -> str:
 TORCH_HEAD = '''\
 """Made by tools/stubs.py from the table of torch's names; not to be edited."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from torch import Tensor

@@ -1,6 +1,6 @@
 """Made by tools/stubs.py from the registry of rules; not to be edited."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from adamas import rules as rules
@@ -41,7 +41,12 @@ class Adam(Optimizer):
         Strength of the decay towards zero, in [0, inf).
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
     nonfinite : "propagate", "skip" or "raise"
@@ -79,6 +84,7 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         *,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
@@ -113,7 +119,12 @@ class AdamW(Optimizer):
         Strength of the decay towards zero, in [0, inf).
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
     nonfinite : "propagate", "skip" or "raise"
@@ -151,6 +162,7 @@ class AdamW(Optimizer):
         weight_decay: float = 0.01,
         *,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
@@ -186,7 +198,12 @@ class AMSGrad(Optimizer):
         Strength of the decay towards zero, in [0, inf).
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-        Slots here: m (float32), v (float32), w (float32). Codecs: float32, factored, mean.
+        Slots here: m (float32), v (float32), w (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
     nonfinite : "propagate", "skip" or "raise"
@@ -224,6 +241,7 @@ class AMSGrad(Optimizer):
         weight_decay: float = 0.0,
         *,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
@@ -260,7 +278,12 @@ class Adamax(Optimizer):
         Strength of the decay towards zero, in [0, inf).
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-        Slots here: m (float32), n (float32). Codecs: float32, factored, mean.
+        Slots here: m (float32), n (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
     nonfinite : "propagate", "skip" or "raise"
@@ -298,6 +321,7 @@ class Adamax(Optimizer):
         weight_decay: float = 0.0,
         *,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
@@ -336,7 +360,12 @@ class NAdam(Optimizer):
         Ψ, how soon the momentum reaches β₁ (per step), in [0, inf].
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
     nonfinite : "propagate", "skip" or "raise"
@@ -375,6 +404,7 @@ class NAdam(Optimizer):
         momentum_decay: float = 0.004,
         *,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
@@ -412,7 +442,12 @@ class RAdam(Optimizer):
         Strength of the decay towards zero, in [0, inf).
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
     nonfinite : "propagate", "skip" or "raise"
@@ -450,6 +485,7 @@ class RAdam(Optimizer):
         weight_decay: float = 0.0,
         *,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
@@ -483,7 +519,12 @@ class LAMB(Optimizer):
         Strength of the decay towards zero, in [0, inf).
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-        Slots here: m (float32), v (float32). Codecs: float32, factored, mean.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
     nonfinite : "propagate", "skip" or "raise"
@@ -521,6 +562,7 @@ class LAMB(Optimizer):
         weight_decay: float = 0.0,
         *,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
@@ -562,7 +604,12 @@ class Adafactor(Optimizer):
         Largest root mean square of an update before lr (unit-less), in (0, inf].
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-        Slots here: v (factored). Codecs: float32, factored, mean.
+        Slots here: v (factored). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
     nonfinite : "propagate", "skip" or "raise"
@@ -601,6 +648,7 @@ class Adafactor(Optimizer):
         d: float = 1.0,
         *,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
@@ -647,7 +695,12 @@ class Prodigy(Optimizer):
         Largest growth of the estimate per step, in [1, inf].
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-        Slots here: m (float32), v (float32), s (float32), p0 (float32). Codecs: float32, factored, mean.
+        Slots here: m (float32), v (float32), s (float32), p0 (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
     nonfinite : "propagate", "skip" or "raise"
@@ -688,6 +741,7 @@ class Prodigy(Optimizer):
         growth_rate: float = ...,
         *,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -11,13 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adamas import nest, noise, rules
+from adamas import conversion, nest, noise, rules
 from adamas.backends import Backend, Tensor, order_of
+from adamas.codecs import CODECS, SMALL, Codec
 from adamas.diagnostics import Diagnostics, Observer
 from adamas.gate import Decision, Gate
 from adamas.language import Rule
 from adamas.plan import Plan, check_apart, check_parameter
-from adamas.state import Arena, State, allocate, choose, keeping
+from adamas.state import Arena, Piece, State, allocate, check_exclude, check_matches, choose, excluded, keeping
 from adamas.weights import DECAY
 
 Params = Any
@@ -26,6 +28,7 @@ Lr = float | Callable[[int], float]
 #: Keyword options of every class, with their defaults.
 OPTIONS: dict[str, Any] = {
     "state": None,
+    "state_exclude": (),
     "max_grad_norm": None,
     "nonfinite": "propagate",
     "maximize": False,
@@ -48,7 +51,12 @@ params : array, or dict, list or tuple nest of arrays
 {hyper}
 state : None, str or dict
     How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
-    Slots here: {slots}. Codecs: {codecs}.
+    Slots here: {slots}. Codecs, with the bytes of an element:
+    {codecs}.
+    Leaves of fewer than {small:,} elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+    "bfloat16" rounds up. Complex leaves cannot be rounded.
+state_exclude : str or list of str
+    Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
 max_grad_norm : float or None
     Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
 nonfinite : "propagate", "skip" or "raise"
@@ -135,10 +143,12 @@ class Optimizer:
         self._backend = options.pop("backend")
         self._weights, self._ema, self._seed = (options.pop(name) for name in ("weights", "ema", "seed"))
         check_keeping(self._ema, self._seed)
+        self._exclude = check_exclude(options.pop("state_exclude"))
         leaves = nest.flatten(params)
         for name, p in leaves.items():
             check_parameter(name, p)
         check_apart(list(leaves), list(leaves.values()))
+        check_matches(self._exclude, list(leaves))
         #: Hyper-parameters by group, the default group first; change them between steps as you like.
         self.param_groups = self._split(list(leaves), options.pop("groups"), options)
         self.last_step: Decision | None = None
@@ -167,9 +177,10 @@ class Optimizer:
     def _build(self, leaves: Mapping[str, Any], orders: Mapping[str, Any] | None = None) -> None:
         """State and plan for these leaves, with the axes in given orders or as the parameters lie in memory."""
         group_of = {name: i for i, group in enumerate(self.param_groups) for name in group["names"]}
+        choices = ["float32" if excluded(n, self._exclude) else self.param_groups[group_of[n]]["state"] for n in leaves]
         codecs = [
-            choose(self.rule, self.param_groups[group_of[n]]["state"], n, p.shape, is_complex=p.dtype.kind == "c")
-            for n, p in leaves.items()
+            choose(self.rule, choice, n, p.shape, is_complex=p.dtype.kind == "c")
+            for choice, (n, p) in zip(choices, leaves.items(), strict=True)
         ]
         for group in self.param_groups:
             choose(self.rule, group["state"], "", (1, 1))  # also where a group holds no leaf
@@ -291,19 +302,29 @@ class Optimizer:
             "state_per_parameter": self._state.bytes() / elements if elements else 0.0,
         }
 
-    def state_dict(self) -> dict[str, Any]:
-        """State, step counts and hyper-parameters, as copies; a learning-rate schedule is not in it."""
+    def state_dict(self, portable: bool = False) -> dict[str, Any]:
+        """State, step counts and hyper-parameters, as copies; a learning-rate schedule is not in it.
+
+        portable: with every slot as one number an element, float32 (float64 for float64 parameters), whatever codec it
+            is kept in. Else codes and scales are saved as they are, and a run is resumed to the bit.
+        """
         groups = [
             {**{k: None if callable(v) else v for k, v in group.items()}, "names": [*group["names"]]}
             for group in self.param_groups
         ]
-        return {**self._state.export(), "param_groups": groups}
+        out = {**self._state.export(), "param_groups": groups}
+        if portable:
+            for tensor, codecs in zip(self._state.tensors, self._state.codecs, strict=True):
+                beside = {name: tensor.state[name].copy() for name in tensor.weights.arrays}
+                out["arrays"][tensor.name] = beside | conversion.portable(self.rule, codecs, tensor)
+        return out
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a ``state_dict``: leaves are matched by name, arrays copied, hyper-parameters restored.
 
-        A callable ``lr`` of this optimizer stays and goes on from the restored step count. Raises ValueError, with
-        nothing changed, if names, shapes, dtypes or rule do not fit.
+        State that was kept in other codecs is converted, rounded to nearest, with a warning. A callable ``lr`` of
+        this optimizer stays and goes on from the restored step count. Raises ValueError or TypeError, with nothing
+        changed, if names, shapes, dtypes or rule do not fit.
         """
         saved = self._saved_groups(state_dict)
         if [sorted(g["names"]) for g in saved] != [sorted(g["names"]) for g in self.param_groups]:
@@ -312,15 +333,39 @@ class Optimizer:
             self._check(i, [1.0 if k == "lr" and group[k] is None else group[k] for k in self.rule.hyper])
             check_flag("maximize", group["maximize"])
         self._state.check(state_dict)
-        if any(list(t.order) != list(state_dict["order"][t.name]) for t in self._state.tensors):
-            self._build(nest.flatten(self.params), state_dict["order"])
-        self._state.restore(state_dict)
+        self._take(state_dict)
         for mine, theirs in zip(self.param_groups, saved, strict=True):
             for name in self.rule.hyper:
                 if theirs[name] is not None and not callable(mine[name]):
                     mine[name] = theirs[name]
             mine["maximize"] = theirs["maximize"]
         self._observer.forget()
+
+    def _take(self, saved: Mapping[str, Any]) -> None:
+        """Take over all arrays, counts and scalars of an export."""
+        tensors, codecs = self._state.tensors, self._state.codecs
+        found = [self._find(t, c, saved) for t, c in zip(tensors, codecs, strict=True)]
+        other = [i for i, f in enumerate(found) if f.codecs != codecs[i]]
+        if other:  # before anything is changed, as a warning may be an error
+            kinds = conversion.difference(codecs[other[0]], tensors[other[0]], found[other[0]])
+            warnings.warn(f"the state of {len(other)} leaves was {kinds}; it was converted", UserWarning, stacklevel=3)
+        orders = {t.name: t.order if i in other else saved["order"][t.name] for i, t in enumerate(tensors)}
+        if any(list(t.order) != list(orders[t.name]) for t in tensors):
+            self._build(nest.flatten(self.params), orders)
+        for tensor, mine, theirs in zip(self._state.tensors, self._state.codecs, found, strict=True):
+            conversion.take(self.rule, mine, tensor, theirs)
+            for name in tensor.weights.arrays:
+                tensor.state[name][...] = saved["arrays"][tensor.name][name]
+        self._state.restore(saved)
+
+    def _find(self, tensor: Tensor, codecs: Mapping[str, Codec], saved: Mapping[str, Any]) -> conversion.Found:
+        """What an export has of a leaf."""
+        arrays = {str(name): np.asarray(a) for name, a in saved["arrays"][tensor.name].items()}
+        for name in tensor.weights.arrays:
+            mine = tensor.state[name]
+            conversion.check_array(f"{tensor.name}: {name}", Piece(mine.shape, mine.dtype), arrays.pop(name))
+        order = saved["order"][tensor.name]
+        return conversion.find(self.rule, codecs, tensor, arrays, order, f"{tensor.name}: {{}}".format, exact=True)
 
     def _saved_groups(self, state_dict: Any) -> list[Mapping[str, Any]]:
         if not isinstance(state_dict, Mapping):
@@ -339,7 +384,7 @@ class Optimizer:
         saved = kept.pop("saved")
         self.__dict__.update(kept)
         self._build(nest.flatten(self.params), saved["order"])
-        self._state.restore(saved)
+        self._take(saved)
 
     def __repr__(self) -> str:
         group = self.param_groups[0]
@@ -363,8 +408,6 @@ def signature_of(rule: Rule) -> inspect.Signature:
 
 
 def _documentation(rule: Rule) -> str:
-    from adamas.codecs import CODECS
-
     lines = []
     for name, h in rule.hyper.items():
         kind = f"{len(h.default)} floats" if isinstance(h.default, tuple) else "float"
@@ -373,7 +416,12 @@ def _documentation(rule: Rule) -> str:
             f"{name} : {kind}{schedule}, default {h.default}\n    {h.doc[:1].upper()}{h.doc[1:]}, in {h.interval()}."
         )
     slots = ", ".join(f"{s.name} ({s.codec})" for s in rule.slots) or "none"
-    return rule.doc.strip() + _DOC.format(hyper="\n".join(lines), slots=slots, codecs=", ".join(CODECS))
+    return rule.doc.strip() + _DOC.format(hyper="\n".join(lines), slots=slots, codecs=codec_list(), small=SMALL)
+
+
+def codec_list() -> str:
+    """Every codec with the bytes of an element, as docstrings have it."""
+    return ", ".join(f'"{codec.name}" {codec.bytes_doc}' for codec in CODECS.values())
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from numbers import Integral, Real
 from typing import Any
 
@@ -37,7 +38,7 @@ def choose(
     Tensors of fewer than ``SMALL`` elements keep float32 instead of codes.
     """
     wanted = _by_slot(rule, choice)
-    remedy = remedy or f"use groups={{{leaf!r}: {{'state': 'float32'}}}}"
+    remedy = remedy or f"use groups={{{leaf!r}: {{'state': 'float32'}}}}, or name it in state_exclude="
     chosen: dict[str, Codec] = {}
     for slot in rule.slots:
         codec = _codec(wanted.get(slot.name, slot.codec))
@@ -46,21 +47,45 @@ def choose(
                 raise ValueError(f"{leaf}: {codec.name} needs {codec.needs}, got shape {shape}; {remedy}")
             codec = CODECS["float32"]
         if isinstance(codec, (Rounded, Blocked)) and is_complex:
-            raise ValueError(f"{leaf}: {codec.name} keeps real numbers, and this leaf is complex; {remedy}")
+            raise ValueError(
+                f"{leaf}: {codec.name} keeps real numbers, and this leaf of shape {shape} is complex; {remedy}"
+            )
         if isinstance(codec, Blocked) and math.prod(shape) < SMALL:
             codec = CODECS["float32"]
         chosen[slot.name] = codec
     return chosen
 
 
+def check_exclude(patterns: Any) -> tuple[str, ...]:
+    """The name patterns of ``state_exclude=``; raises TypeError unless it is one or several."""
+    several = (patterns,) if isinstance(patterns, str) else patterns
+    if not isinstance(several, (list, tuple)) or not all(isinstance(x, str) for x in several):
+        raise TypeError(f"state_exclude={patterns!r}: expected a name pattern, or a list of them")
+    return tuple(several)
+
+
+def check_matches(patterns: Sequence[str], names: Sequence[str]) -> None:
+    """Raise ValueError, with the nearest name, if a pattern of ``state_exclude=`` matches none."""
+    for pattern in patterns:
+        if not any(excluded(name, [pattern]) for name in names):
+            raise ValueError(f"state_exclude: {pattern!r} matches no parameter{nearest(pattern, names)}")
+
+
+def excluded(name: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns means a leaf."""
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def _holds(codec: Codec, slot: Slot) -> str:
     """Why a slot cannot be kept so, or nothing."""
     if isinstance(codec, Projecting) and not slot.projects:
-        return "is no mean of squares"
-    if isinstance(codec, (Rounded, Blocked)) and slot.keeps == "exact":
-        return "must not be rounded"
+        return f"is no mean of squares, which {codec.name} needs; leave it in float32"
+    if isinstance(codec, (Rounded, Blocked)) and (slot.keeps == "exact" or callable(slot.init)):
+        return f"must not be rounded, as {codec.name} does; leave it in float32"
     if isinstance(codec, Blocked) and slot.keeps == "maximum":
-        return "is a maximum, which would never let go of what rounding added: keep it in float32 or bfloat16, so"
+        return f"is a maximum, which would never let go of what {codec.name} adds; keep it in float32 or bfloat16"
+    if isinstance(codec, Blocked) and slot.init and not slot.nonneg:
+        return f"does not begin at zero, as {codec.name} needs; leave it in float32"
     return ""
 
 
@@ -89,7 +114,7 @@ def _by_slot(rule: Rule, choice: Choice) -> dict[str, str]:
             raise ValueError(f"state: {rule.name} has no slot {name!r}{nearest(name, list(slots))}")
         reason = _holds(_codec(codec_name), slots[name])
         if reason:
-            raise ValueError(f"state: slot {name} of {rule.name} {reason}; {codec_name} cannot hold it")
+            raise ValueError(f"state: slot {name} of {rule.name} {reason}")
     return dict(choice)
 
 
@@ -255,10 +280,8 @@ class State:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take over an export that passed ``check``, matched by name."""
+        """Take over the counts and scalars of an export that passed ``check``, matched by name."""
         for i, tensor in enumerate(self.tensors):
-            for key, array in tensor.state.items():
-                array[...] = saved["arrays"][tensor.name][key]
             self.t[i] = saved["t"][tensor.name]
             for key, values in self.own.items():
                 values[i] = saved["own"][tensor.name][key]
@@ -266,7 +289,7 @@ class State:
         self.shared = {k: float(x) for k, x in saved["shared"].items()}
 
     def check(self, saved: Mapping[str, Any]) -> None:
-        """Raise ValueError or TypeError unless the export fits in every name, shape and dtype."""
+        """Raise ValueError or TypeError unless the export fits, but for the arrays themselves (see conversion)."""
         missing = {"rule", "steps", "skipped", "t", "shared", "own", "order", "arrays"} - set(saved)
         if missing:
             raise ValueError(f"not a state of this library: it has no {', '.join(sorted(missing))}")
@@ -285,9 +308,12 @@ class State:
                     f"state order: {tensor.name} has {order!r}, expected an order of its {tensor.p.ndim} axes"
                 )
             _numbers(f"own.{tensor.name}", set(self.own), saved["own"][tensor.name])
-            _same_keys(tensor.name, set(tensor.state), saved["arrays"][tensor.name])
-            for key, array in tensor.state.items():
-                _fits(f"{tensor.name}: {key}", array, np.asarray(saved["arrays"][tensor.name][key]))
+            arrays = saved["arrays"][tensor.name]
+            slots = {slot.name for slot in self.rule.slots}
+            if isinstance(arrays, Mapping):
+                heads = {str(key): str(key).partition(".")[0] for key in arrays}
+                arrays = {head if head in slots else key: None for key, head in heads.items()}
+            _same_keys(tensor.name, slots | set(tensor.weights.arrays), arrays)
 
 
 def _same_keys(what: str, mine: set[str], theirs: Any) -> None:
@@ -308,10 +334,3 @@ def _numbers(what: str, mine: set[str], theirs: Any) -> None:
 def _count(label: str, count: Any) -> None:
     if not isinstance(count, Integral) or count < 0:
         raise ValueError(f"state: the step count {label} is {count!r}, expected an integer of at least 0")
-
-
-def _fits(label: str, array: Array, given: Array) -> None:
-    if given.shape != array.shape:
-        raise ValueError(f"{label} has shape {given.shape}, expected {array.shape}")
-    if not np.can_cast(given.dtype, array.dtype, "safe"):
-        raise ValueError(f"{label} is {given.dtype}, which {array.dtype} cannot hold exactly")

@@ -18,6 +18,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from adamas.codecs import SMALL
+from adamas.optimizer import codec_list
 from adamas.torch.backward import in_backward
 from adamas.torch.groups import param_groups
 from adamas.torch.optimizer import Optimizer
@@ -42,7 +44,13 @@ capturable, differentiable
     True raises NotImplementedError.
 state : None, str or dict
     How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-    Slots: {slots}.
+    Slots: {slots}. Codecs, with the bytes of an element:
+    {codecs}.
+    Parameters of fewer than {small:,} elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+    too, which "bfloat16" rounds up.
+state_exclude : str or list of str
+    Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+    says. Parameters must have names (``model.named_parameters()``).
 max_grad_norm : float or None
     Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
 nonfinite : "propagate", "skip" or "raise"
@@ -72,7 +80,7 @@ def _documentation(row: Row) -> str:
         for name, h in rule.hyper.items()
     )
     slots = ", ".join(f"{s.name} ({row.key(s.name)})" for s in rule.slots)
-    return rule.doc.strip() + _DOC.format(hyper="\n".join(hyper), slots=slots)
+    return rule.doc.strip() + _DOC.format(hyper="\n".join(hyper), slots=slots, codecs=codec_list(), small=SMALL)
 
 
 @cache

@@ -1,6 +1,6 @@
 """Made by tools/stubs.py from the table of torch's names; not to be edited."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from torch import Tensor
@@ -41,7 +41,13 @@ class Adam(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: m (exp_avg), v (exp_avg_sq).
+        Slots: m (exp_avg), v (exp_avg_sq). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+        says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -78,6 +84,7 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
         state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         weights: Literal["stochastic", "kahan", "master"] | None = None,
@@ -113,7 +120,13 @@ class AdamW(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: m (exp_avg), v (exp_avg_sq).
+        Slots: m (exp_avg), v (exp_avg_sq). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+        says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -149,6 +162,7 @@ class AdamW(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         weights: Literal["stochastic", "kahan", "master"] | None = None,
@@ -186,7 +200,13 @@ class Adamax(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: m (exp_avg), n (exp_inf).
+        Slots: m (exp_avg), n (exp_inf). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+        says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -220,6 +240,7 @@ class Adamax(Optimizer):
         differentiable: bool = False,
         capturable: bool = False,
         state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         weights: Literal["stochastic", "kahan", "master"] | None = None,
@@ -259,7 +280,13 @@ class NAdam(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: m (exp_avg), v (exp_avg_sq).
+        Slots: m (exp_avg), v (exp_avg_sq). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+        says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -295,6 +322,7 @@ class NAdam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
         state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         weights: Literal["stochastic", "kahan", "master"] | None = None,
@@ -333,7 +361,13 @@ class RAdam(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: m (exp_avg), v (exp_avg_sq).
+        Slots: m (exp_avg), v (exp_avg_sq). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+        says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -368,6 +402,7 @@ class RAdam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
         state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         weights: Literal["stochastic", "kahan", "master"] | None = None,
@@ -410,7 +445,13 @@ class Adafactor(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: v (variance).
+        Slots: v (variance). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+        says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -443,6 +484,7 @@ class Adafactor(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
         state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         weights: Literal["stochastic", "kahan", "master"] | None = None,
@@ -479,7 +521,13 @@ class AMSGrad(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: m (exp_avg), v (exp_avg_sq), w (max_exp_avg_sq).
+        Slots: m (exp_avg), v (exp_avg_sq), w (max_exp_avg_sq). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+        says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -514,6 +562,7 @@ class AMSGrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         weights: Literal["stochastic", "kahan", "master"] | None = None,
@@ -548,7 +597,13 @@ class LAMB(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: m (exp_avg), v (exp_avg_sq).
+        Slots: m (exp_avg), v (exp_avg_sq). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+        says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -583,6 +638,7 @@ class LAMB(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         weights: Literal["stochastic", "kahan", "master"] | None = None,
@@ -630,7 +686,13 @@ class Prodigy(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: m (exp_avg), v (exp_avg_sq), s (s), p0 (p0).
+        Slots: m (exp_avg), v (exp_avg_sq), s (s), p0 (p0). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
+        says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -668,6 +730,7 @@ class Prodigy(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         weights: Literal["stochastic", "kahan", "master"] | None = None,

@@ -11,7 +11,8 @@ from typing import Any
 from adamas.nest import differences
 from adamas.state import Arena
 from adamas.torch.engine import Group, named, names
-from adamas.torch.leaf import Leaf, make_leaf
+from adamas.torch.leaf import Leaf
+from adamas.torch.making import make_leaf
 from adamas.torch.table import NO_OPS
 
 #: What a group keeps as declared, whatever a file says: how it stores and computes, never what.
@@ -95,8 +96,8 @@ def _leaves(optimizer: Any, keys: Sequence[Sequence[Any]], state: Mapping[Any, A
     for i, (group, called) in enumerate(zip(groups, names(groups), strict=True)):
         for p, name, key in zip(group["params"], called, keys[i], strict=True):
             if state.get(key):
-                entry, average = state[key], optimizer.ema is not None
-                made.append(make_leaf(optimizer.row, p, name, i, group, average, entry, arena))
+                how, average = optimizer._kept(group, name), optimizer.ema is not None
+                made.append(make_leaf(optimizer.row, p, name, i, how, average, state[key], arena))
     return made
 
 
@@ -104,8 +105,7 @@ def _tell(made: Sequence[Leaf]) -> None:
     converted = [m for m in made if m.converted]
     if converted:
         warnings.warn(
-            f"the state of {len(converted)} parameters was {converted[0].converted}, as declared by state=; "
-            "it was converted",
+            f"the state of {len(converted)} parameters was {converted[0].converted}; it was converted",
             UserWarning,
             stacklevel=4,
         )

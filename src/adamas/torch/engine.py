@@ -22,7 +22,8 @@ from adamas.diagnostics import Observer
 from adamas.plan import NOTHING, Plan, Ready, check_apart
 from adamas.state import Arena, State
 from adamas.torch.entry import Entry
-from adamas.torch.leaf import Leaf, check_count, make_leaf
+from adamas.torch.leaf import Leaf, check_count
+from adamas.torch.making import make_leaf
 from adamas.torch.memory import array_of, check_gradient
 from adamas.torch.table import BY_GROUP, FLAGS, Row
 
@@ -132,8 +133,9 @@ class Engine:
                 if not entry and p.grad is None and not (optimizer._alone and p.requires_grad):
                     continue
                 old = before.get(id(p)) or optimizer._loaded.get(id(p))
-                if old is None or not old.fits(name, self.row.rule(group), group, entry):
-                    old = make_leaf(self.row, p, name, i, group, optimizer.ema is not None, entry, arena)
+                how = optimizer._kept(group, name)
+                if old is None or not old.fits(name, self.row.rule(group), how, entry):
+                    old = make_leaf(self.row, p, name, i, how, optimizer.ema is not None, entry, arena)
                 if old.average_begins:
                     old.shown["ema"].copy_(p.detach())
                     old.average_begins = False

@@ -10,17 +10,13 @@ from typing import Any
 import torch
 
 from adamas import noise
-from adamas.backends import Array, Tensor, dense_strides, order_of
+from adamas.backends import Array, Tensor, dense_strides
 from adamas.codecs import Codec, Projecting
 from adamas.language import Rule
-from adamas.nest import differences
 from adamas.plan import overlaps
-from adamas.state import Arena, allocate, choose, keeping
-from adamas.torch.memory import array_of, check_parameter, short, tensor_of
+from adamas.state import choose, keeping
+from adamas.torch.memory import array_of, check_parameter
 from adamas.torch.table import Row
-
-#: What stands beside a weight; without it in a file it begins anew.
-BESIDE = ("kahan", "master", "ema")
 
 
 @dataclass(eq=False)
@@ -28,7 +24,7 @@ class Leaf:
     """A parameter of one group.
 
     shown: what ``optimizer.state[p]`` holds: tensors on the memory of the arrays, the step count, persistent scalars.
-    converted, dropped: of what it was loaded from: the dtypes where they differ, and what is not kept here.
+    converted, dropped: of what it was loaded from: how it was kept if not as here, and what is not kept here.
     average_begins: whether the average is yet to begin at the parameter, which may still be loaded itself.
     """
 
@@ -74,7 +70,8 @@ class Leaf:
 
 def codecs_of(rule: Rule, settings: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> dict[str, Codec]:
     """The codec of each slot; raises ValueError, with the remedy, where one does not fit."""
-    return choose(rule, settings["state"], name, shape, "put it into a group with state='float32'")
+    remedy = "put it into a group with state='float32', or name it in state_exclude="
+    return choose(rule, settings["state"], name, shape, remedy)
 
 
 def check(row: Row, p: torch.Tensor, name: str, settings: Mapping[str, Any]) -> tuple[Rule, Array, dict[str, Codec]]:
@@ -90,70 +87,6 @@ def check(row: Row, p: torch.Tensor, name: str, settings: Mapping[str, Any]) -> 
     if p.is_complex() and any(isinstance(codec, Projecting) for codec in codecs.values()):
         raise RuntimeError(f"{name}: {row.title} with state={settings['state']!r} does not support complex parameters")
     return rule, array, codecs
-
-
-def make_leaf(
-    row: Row,
-    p: torch.Tensor,
-    name: str,
-    group: int,
-    settings: Mapping[str, Any],
-    average: bool,
-    entry: Mapping[str, Any],
-    arena: Arena,
-) -> Leaf:
-    """A parameter's arrays, holding what ``entry`` says: a state as torch keeps it, or nothing before the first step.
-
-    Raises as ``check`` does, and TypeError or ValueError if the state is none of this rule and shape.
-    """
-    rule, array, codecs = check(row, p, name, settings)
-    weights = keeping(settings["weights"], average, array)
-    order = order_of(rule, codecs, array)
-    arrays = allocate(rule, codecs, weights, array, order, arena)
-    leaf = Leaf(
-        p, name, group, rule, codecs, Tensor(name, array, order, arrays, weights, noise.key(settings["seed"], name))
-    )
-    leaf.shown["step"] = torch.zeros((), dtype=torch.float32)
-    leaf.shown |= {name: torch.zeros((), dtype=torch.float64) for name in leaf.remembers}
-    leaf.shown |= {row.key(key): tensor_of(a, p.is_complex()) for key, a in arrays.items()}
-    if entry:
-        _take_over(leaf, entry)
-    return leaf
-
-
-def _take_over(leaf: Leaf, entry: Mapping[str, Any]) -> None:
-    mine = leaf.shown.keys()
-    found = differences(mine - entry.keys() - set(BESIDE), entry.keys() - mine - set(BESIDE))
-    if found:
-        raise ValueError(f"state of {leaf.name}: it {found}; {leaf.rule.title} as set here keeps {', '.join(mine)}")
-    leaf.dropped = [key for key in BESIDE if key in entry and key not in mine]
-    leaf.average_begins = "ema" in mine and "ema" not in entry
-    for key, target in leaf.shown.items():
-        if key in entry:
-            _copy(leaf, key, target, entry[key])
-
-
-def _copy(leaf: Leaf, key: str, target: torch.Tensor, value: Any) -> None:
-    what, is_array = f"state of {leaf.name}: {key}", key not in ("step", *leaf.remembers)
-    if not is_array and isinstance(value, (int, float)):
-        value = torch.tensor(value, dtype=torch.float64)  # older torch kept step counts as numbers
-    if not isinstance(value, torch.Tensor):
-        raise TypeError(f"{what} is {value!r}, expected a tensor")
-    value = value.detach()
-    if value.shape != target.shape and not (value.numel() == 1 and target.dim() == 0):
-        raise ValueError(
-            f"{what} has shape {tuple(value.shape)}, expected {tuple(target.shape)}; "
-            "it belongs to another parameter or another state="
-        )
-    if key == "step":
-        check_count(what, value.item())
-    if is_array and not (value.is_floating_point() or value.is_complex()):
-        raise TypeError(f"{what} is {short(value.dtype)}, expected {short(target.dtype)}")
-    if value.is_complex() != target.is_complex():
-        raise ValueError(f"{what} is {short(value.dtype)}, expected {short(target.dtype)}")
-    target.copy_(value.reshape(target.shape))
-    if is_array and value.dtype != target.dtype:
-        leaf.converted = f"{short(value.dtype)} in the file, {short(target.dtype)} here"
 
 
 def check_count(what: str, count: float) -> None:

@@ -17,12 +17,13 @@ from adamas.diagnostics import LOST, Diagnostics, Observer
 from adamas.gate import Decision, Gate, decide
 from adamas.optimizer import bind, check_flag, check_keeping
 from adamas.plan import Ready
-from adamas.state import choose, keeping
+from adamas.state import Arena, check_exclude, check_matches, choose, excluded, keeping, state_bytes
 from adamas.torch import checkpoint
 from adamas.torch.base import Base, evaluate
-from adamas.torch.engine import Engine, Part, names
+from adamas.torch.engine import Engine, Group, Part, named, names
 from adamas.torch.entry import Entry
 from adamas.torch.leaf import Leaf, check
+from adamas.torch.making import make_leaf, portable
 from adamas.torch.memory import number
 from adamas.torch.table import BY_GROUP, FLAGS, OPTIONS, Row
 from adamas.weights import DECAY
@@ -42,6 +43,7 @@ class Optimizer(Base):
         self.gate = Gate(options.pop("max_grad_norm"), options.pop("nonfinite"))
         self._ema: float | None = options.pop("ema")
         self._every_step: int | None = options.pop("diagnostics_every")
+        self._exclude = check_exclude(options.pop("state_exclude"))
         check_keeping(self._ema, options["seed"])
         Observer(self._every_step)  # checks it
         #: What became of the latest step.
@@ -51,6 +53,7 @@ class Optimizer(Base):
         self._warned = False
         self._forget()
         super().__init__(params, {**options, **self.row.decided})
+        check_matches(self._exclude, [name for called in names(self.param_groups) for name in called])
 
     def _forget(self) -> None:
         self._engine: Engine | None = None
@@ -94,11 +97,20 @@ class Optimizer(Base):
         return self._ema
 
     @property
+    def state_exclude(self) -> tuple[str, ...]:
+        """Patterns of the names whose state stays float32; chosen when the optimizer is made."""
+        return self._exclude
+
+    @property
     def diagnostics_every(self) -> int | None:
         """How often diagnostics are gathered; chosen when the optimizer is made."""
         return self._every_step
 
     # ---- groups and hyper-parameters
+
+    def _kept(self, group: Group, name: str) -> Group:
+        """How a parameter of the group is kept."""
+        return {**group, "state": "float32"} if excluded(name, self._exclude) else group
 
     def _check_keys(self, group: Mapping[str, Any]) -> None:
         """Refuse what looks like a typing error; other keys are the user's own, as with torch."""
@@ -118,9 +130,14 @@ class Optimizer(Base):
         ids = [id(p) for p in group["params"]]
         if len(set(ids)) < len(ids):
             raise ValueError("a parameter stands twice in one group: it would be stepped twice")
+        if self._exclude and not named(self.param_groups):
+            raise ValueError(
+                f"state_exclude={list(self._exclude)} goes by names, which these parameters have not, or not each its "
+                "own: make the optimizer from model.named_parameters()"
+            )
         self._letters(list({(i, p.dtype): None for p in group["params"]}) or [(i, torch.float32)])
         for p, name in zip(group["params"], names(self.param_groups)[i], strict=True):
-            check(self.row, p, name, group)
+            check(self.row, p, name, self._kept(group, name))
         choose(self.row.rule(group), group["state"], "", (1, 1))  # also where a group holds no parameter
         keeping(group["weights"], False, np.empty(0))
         check_keeping(None, group["seed"])
@@ -308,24 +325,68 @@ class Optimizer(Base):
 
     # ---- state
 
-    def state_dict(self) -> dict[str, Any]:
-        """As ``torch.optim.Optimizer.state_dict``: with references to the state's tensors, in plain dicts."""
+    def memory(self) -> dict[str, float]:
+        """Bytes: of the parameters, of the state, of tables and buffers; and state bytes per parameter element.
+
+        The state is counted as it will be when every parameter that requires a gradient was stepped; tables and
+        buffers as they are now.
+        """
+        parameters = state = elements = 0
+        for group, called in zip(self.param_groups, names(self.param_groups), strict=True):
+            for p, name in zip(group["params"], called, strict=True):
+                parameters, elements = parameters + p.numel() * p.element_size(), elements + p.numel()
+                if p.requires_grad or self.state.get(p):
+                    rule, array, codecs = check(self.row, p, name, self._kept(group, name))
+                    weights = keeping(group["weights"], self.ema is not None, array)
+                    state += sum(state_bytes(rule, codecs, weights, array.shape, array.dtype).values())
+        return {
+            "parameters": parameters,
+            "state": state,
+            "workspace": sum(part.plan.workspace() for part in self._engine.parts) if self._engine else 0,
+            "state_per_parameter": state / elements if elements else 0.0,
+        }
+
+    def state_dict(self, portable: bool = False) -> dict[str, Any]:
+        """As ``torch.optim.Optimizer.state_dict``: with references to the state's tensors, in plain dicts.
+
+        portable: with every slot as one number an element, float32 (float64 for float64 parameters), whatever codec it
+            is kept in, so that torch's optimizer of the same name loads it. Else codes and scales are saved as they
+            are, and a run is resumed to the bit.
+        """
         out: dict[str, Any] = super().state_dict()
         if isinstance(out.get("state"), dict):
+            ported = self._ported() if portable else {}
+            mine = {id(v): ported.get(id(v), v) for v in self.state.values()}
+            out["state"] = {k: mine.get(id(v), v) for k, v in out["state"].items()}
             out["state"] = {k: dict(v) if isinstance(v, Entry) else v for k, v in out["state"].items()}
+        if portable:
+            out["param_groups"] = [{**group, "state": "float32"} for group in out["param_groups"]]
+        return out
+
+    def _ported(self) -> dict[int, dict[str, Any]]:
+        """What every state is in numbers, by its identity."""
+        out = {}
+        for i, (group, called) in enumerate(zip(self.param_groups, names(self.param_groups), strict=True)):
+            for p, name in zip(group["params"], called, strict=True):
+                entry = self.state.get(p)
+                if entry:
+                    how = self._kept(group, name)
+                    leaf = make_leaf(self.row, p, name, i, how, self.ema is not None, entry, Arena())
+                    out[id(entry)] = portable(self.row, leaf)
         return out
 
     def load_state_dict(self, state_dict: Any) -> None:
         """Take over a ``state_dict`` of this class or of torch's of the same name, by copying.
 
         Parameters are matched by name where both sides have names, else by place. What a group declares here as
-        ``state`` and ``weights`` stays; everything else of a group is restored. Raises ValueError, TypeError or
+        ``state`` and ``weights`` stays; everything else of a group is restored. State that was kept in other codecs,
+        or dtypes, is converted, rounded to nearest, with a warning. Raises ValueError, TypeError or
         RuntimeError, with nothing changed, if it does not fit.
         """
         checkpoint.load(self, state_dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        mine = ("gate", "_ema", "_every_step", "last_step", "skipped_steps", "_warned")
+        mine = ("gate", "_ema", "_exclude", "_every_step", "last_step", "skipped_steps", "_warned")
         return {**super().__getstate__(), **{name: getattr(self, name) for name in mine}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ KEYS = {"m": "exp_avg", "v": "exp_avg_sq", "w": "max_exp_avg_sq", "n": "exp_inf"
 #: Keyword options that every class has beside torch's, with their defaults.
 OPTIONS: dict[str, Any] = {
     "state": "float32",
+    "state_exclude": (),
     "max_grad_norm": None,
     "nonfinite": "propagate",
     "weights": None,
@@ -68,7 +69,7 @@ class Row:
         return frozenset(self.decided) | self.signature().parameters.keys()
 
     def key(self, array: str) -> str:
-        """The name of an array in ``optimizer.state[p]``: of slot m, and of a mean of one, as v.row."""
+        """The name of an array in ``optimizer.state[p]``: of slot m, of a mean of one or its scales, as v.row."""
         slot, dot, mean = array.partition(".")
         return {**KEYS, **self.keys}.get(slot, slot) + dot + mean
 
