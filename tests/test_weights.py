@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import adamas
-from adamas import noise
+from adamas import grids, noise
 
 MODES = ["stochastic", "kahan", "master"]
 SHAPES = [(), (0,), (513,), (70_001,), (130, 600)]
@@ -130,7 +130,7 @@ def test_resumed_rounding_goes_on_in_the_same_bits() -> None:
 def test_rounding_is_to_a_neighbour_and_right_on_average(dtype: str, value: float, key: int) -> None:
     n, kind = 4096, dtype_of(dtype)
     x = np.full(n, value, np.float32)
-    found = noise.dither(x, noise.bits(key, n), kind)
+    found = noise.dither(x, grids.Blocks.cut(n, None).dither(key, noise.SLOTS - 1, 1), kind)
     kept = found.astype(kind)
     assert (kept.astype(np.float32) == found).all()
     near = kind.type(value)
@@ -142,19 +142,26 @@ def test_rounding_is_to_a_neighbour_and_right_on_average(dtype: str, value: floa
     assert error <= 5 * np.sqrt(share * (1 - share) / n) + 2**-12
 
 
-def test_bits_are_even_and_unlike() -> None:
-    one, two = (
-        noise.bits(key, 1 << 16)
-        for key in noise.step_keys(np.array([noise.key(0, "w")] * 2, np.uint64), np.arange(2)).tolist()
-    )
-    for place in range(32):
-        ones = int(((one >> np.uint32(place)) & np.uint32(1)).sum())
-        same = int((~((one ^ two) >> np.uint32(place)) & np.uint32(1)).sum())
-        assert abs(ones - (1 << 15)) < 5 * 128
-        assert abs(same - (1 << 15)) < 5 * 128
-    top = (one >> np.uint32(16)).astype(np.float64)
+def test_dither_is_even_and_unlike() -> None:
+    """Over elements, over slots, over steps; and over the steps of one element more even than chance."""
+    blocks, key, n = grids.Blocks.cut(1 << 16, None), noise.key(0, "w"), 1 << 16
+
+    def bits(slot: int, t: int) -> np.ndarray:
+        return blocks.dither(key, slot, t).view(np.uint32) & np.uint32(0x7FFFFF)
+
+    one = bits(0, 1)
+    for other in (bits(1, 1), bits(0, 2)):
+        for place in range(23):
+            ones = int(((one >> np.uint32(place)) & np.uint32(1)).sum())
+            same = int((~((one ^ other) >> np.uint32(place)) & np.uint32(1)).sum())
+            assert abs(ones - n // 2) < 5 * 128
+            assert place < 20 or other is not bits(0, 2) or abs(same - n // 2) < 5 * 128
+    top = one.astype(np.float64)
     assert abs(np.corrcoef(top[:-1], top[1:])[0, 1]) < 5 / 256
-    assert len(np.unique(one)) == 1 << 16  # no two elements of a tensor of up to 2³² share their bits
+    assert len(np.unique(one)) > 0.99 * n
+    u = np.array([blocks.dither(key, 0, t)[:512] - 1 for t in range(1, 1001)], np.float64)
+    for f in (0.001, 0.03, 0.5):  # how often u is below f: independent numbers would spread by √(1000·f·(1 − f))
+        assert np.std((u < f).sum(axis=0) - 1000 * f) < 0.6 * np.sqrt(1000 * f * (1 - f))
 
 
 @pytest.mark.parametrize(

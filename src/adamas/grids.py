@@ -36,6 +36,8 @@ LIMIT = 0x7E800000
 ROOT = 0x1FBB4F2E
 #: Bits of a float for each power of two.
 BINADE = 1 << 23
+#: A grid's steps are made wider than need be by a share of 1/SLACK, and kept until they are so by 1/KEPT.
+SLACK, KEPT = 16, 4
 #: The number of each place in a block (see noise).
 PLACES = noise.places(sums.BLOCK)
 
@@ -96,13 +98,21 @@ def upward(x: Floats) -> Floats:
 # ------------------------------------------------------------------------------ logarithmic
 
 
-def logarithmic(x: Floats, u: Floats, codec: Blocked, blocks: Blocks) -> tuple[Codes, Floats, Floats]:
-    """Codes of x ≥ 0, the lowest number of each block's grid, and its step in units of the last place."""
+def logarithmic(x: Floats, u: Floats, codec: Blocked, blocks: Blocks, before: Floats) -> tuple[Codes, Floats, Floats]:
+    """Codes of x ≥ 0, the lowest number of each block's grid, and its step in units of the last place.
+
+    before: the steps of the grids that x was last coded on. As long as one reaches far enough and is not much wider
+    than need be, it is kept, and all grids of a step have their numbers in the same places. An average moves by a
+    thousandth a step: on a grid that follows the block's extremes it would be rounded anew for nothing.
+    """
     bits = _bits(x).astype(np.int64)
     most = blocks.most(np.where(bits < LIMIT, bits, 0))
     least = np.maximum(blocks.least((bits - 1) % 2**32) + 1, most - codec.binades * BINADE)
     least = np.minimum(least, most)
-    step = np.trunc((most - least).astype(_f32) * _f32(1 / (codec.last - 2**-6))).astype(np.int64) + 1
+    need = np.trunc((most - least).astype(_f32) * _f32(1 / (codec.last - 1))).astype(np.int64) + 1
+    step = before.astype(np.int64)
+    step = np.where((need <= step) & (step <= need + need // KEPT), step, need + need // SLACK)
+    least = np.maximum(least // step * step, np.minimum(least, 1))
     inverse = _f32(1) / step.astype(_f32)
     height = (bits - (least + step)[blocks.of]).astype(np.int32).astype(_f32) * inverse[blocks.of]
     height = np.minimum(np.maximum(height, _f32(-1)), _f32(codec.last - 1 - 2**-7))  # what is not finite

@@ -353,8 +353,11 @@ def logarithmic_{name}(fresh, codes, low_at, step_at, places, shift, n):
     if top >= {limit}:
         return False
     high = int(top)
-    low = min(max((int(bottom) & 0xFFFFFFFF) + 1, high - {reach}), high)
-    step = int(f32(high - low) * f32({share!r})) + 1
+    least_of_all = min(max((int(bottom) & 0xFFFFFFFF) + 1, high - {reach}), high)
+    need, step = int(f32(high - least_of_all) * f32({share!r})) + 1, int(load_scale(step_at, 0))
+    if step < need or step > need + need // {kept}:
+        step = need + need // {slack}
+    low = max(least_of_all // step * step, min(least_of_all, 1))
     inverse, base = f32(1) / f32(step), low + step
     store_scale(low_at, 0, as_float(low))
     store_scale(step_at, 0, f32(step))

@@ -374,7 +374,7 @@ def encode(
             target[...] = value.reshape(target.shape)
             continue
         if grid.kind == "logarithmic":
-            codes, *scales = grids.logarithmic(x, u, codec, blocks)
+            codes, *scales = grids.logarithmic(x, u, codec, blocks, tensor.state[f"{name}.step"])
         elif grid.kind == "square":
             codes, *scales = grids.square(x, u, codec, blocks)
         else:
