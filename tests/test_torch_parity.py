@@ -499,7 +499,7 @@ def test_signatures_are_torchs_with_our_options_after(name: str) -> None:
     assert [n for n, _, _ in more] == ([] if name == "SparseAdam" else OPTIONS)
     assert all(kind == inspect.Parameter.KEYWORD_ONLY for _, kind, _ in more)
     state = None if name == "Adafactor" else "float32"  # None: as the rule says, which is factored
-    assert [d for _, _, d in more] in ([], [state, None, "propagate", None, 0, None, None])
+    assert [d for _, _, d in more] in ([], [state, (), None, "propagate", None, 0, None, None])
 
 
 @pytest.mark.parametrize("name", ["AMSGrad", "LAMB", "Prodigy"])

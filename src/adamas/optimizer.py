@@ -314,6 +314,7 @@ class Optimizer:
         ]
         out = {**self._state.export(), "param_groups": groups}
         if portable:
+            out["param_groups"] = [{**group, "state": "float32"} for group in groups]
             for tensor, codecs in zip(self._state.tensors, self._state.codecs, strict=True):
                 beside = {name: tensor.state[name].copy() for name in tensor.weights.arrays}
                 out["arrays"][tensor.name] = beside | conversion.portable(self.rule, codecs, tensor)
