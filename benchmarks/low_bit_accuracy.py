@@ -1,7 +1,8 @@
 """How far Adam with low-bit state strays from Adam with float32 state, and how large its largest step is.
 
-200 steps over 256 × 1024 parameters without ever re-synchronising, gradients g = (0.3·N + N)·10^(U·D − 1 − D): a direction
-that stays and noise that does not, with scales that differ within each block by D powers of ten. The columns are
+200 steps over 256 × 1024 parameters without ever re-synchronising, gradients g = (0.3·N + N)·10^(U·D − 1 − D): a
+direction that stays and noise that does not, with scales that differ within each block by D powers of ten. The
+columns are
 
     error   |Δ − Δ₃₂| / |Δ₃₂| of the whole change Δ of the parameters
     step    the largest change of a parameter in one step, over that of float32

@@ -13,7 +13,9 @@ HeavyBall and DeepSpeed compile their kernels in their first step, and need a C+
 
     pip install --no-deps --target PEERS torchao bitsandbytes heavyball pytorch_optimizer \
         deepspeed einops hjson msgpack ninja psutil py-cpuinfo tqdm
-    PYTHONPATH=PEERS python benchmarks/torch_step.py peers
+    PYTHONPATH=PEERS python benchmarks/torch_step.py peers low-bit
+
+bitsandbytes-cpu-fork is another bitsandbytes by its module's name, and needs a folder of its own.
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ from adamas.doctor import versions
 SMALL = ((1000, 4096), (100, 256), (150, 64))  # tensors × elements
 MAX_NORM = 1.0
 SLOW_PAIRS, SECONDS = 5, 8.0  # a contender too slow for all pairs has as many as take so long, but no fewer than 5
+
+#: Codecs and the targets of their time over that of float32 state, and of bfloat16 weights and state.
+STATES, SHORT = {"bfloat16": "", "int8": "≤ 0.70", "int4": "≤ 0.75"}, {"int8": "≤ 1.0", "int4": ""}
 
 Params = list[torch.nn.Parameter]
 Shapes = list[tuple[int, ...]]
@@ -96,6 +101,7 @@ PEERS = (
     ("torchao", "torchao.optim", "AdamW4bit"),
     ("bitsandbytes", "bitsandbytes.optim", "AdamW"),
     ("bitsandbytes", "bitsandbytes.optim", "AdamW8bit"),
+    ("bitsandbytes-cpu-fork", "bitsandbytes.optim", "AdamW8bit"),
     ("heavyball", "heavyball", "AdamW"),
     ("pytorch_optimizer", "pytorch_optimizer", "StableAdamW"),
     ("pytorch_optimizer", "pytorch_optimizer", "FlashAdamW"),
@@ -147,6 +153,11 @@ def comparisons(quick: bool) -> dict[str, list[Comparison]]:
         ],
         "clip": [Comparison(model, clipping, CLIPPED, "≤ 0.85")],
         "bf16": [Comparison(shapes, stochastic, FUSED, "≤ 1.3", bf16) for shapes in (one, model)],
+        "low-bit": [
+            *(Comparison(one, ours(state=state), FUSED, target) for state, target in STATES.items()),
+            *(Comparison(one, ours(weights="stochastic", state=s), FUSED, t, bf16) for s, t in SHORT.items()),
+            *(Comparison(one, peer(*p), FUSED) for p in PEERS if "bit" in p[2]),
+        ],
         # Last, since a library may leave threads or settings behind.
         "peers": [Comparison(middle, contender, FUSED) for contender in (ADAMAS, *(peer(*p) for p in PEERS))],
     }

@@ -61,7 +61,8 @@ def test_logarithmic_codes_are_neighbours(name: str, seed: int, spread: float) -
     for part in (slice(0, 512), slice(512, 1024), slice(1024, SIZE)):
         high = x[part].max()
         low = max(x[part].min(), high / 2 ** codec(name).binades)
-        step = (np.float32(high).view(np.int32) - np.float32(low).view(np.int32)) / codec(name).last + 2
+        reach = np.float32(high).view(np.int32) - np.float32(low).view(np.int32)
+        step = (reach / (codec(name).last - 1) + 1) * (1 + 1 / grids.SLACK)
         off = found[part].view(np.int32) - np.maximum(x[part], low).view(np.int32)
         assert (np.abs(off) <= step * 1.01).all()
         assert (found[part] > 0).all()
@@ -149,9 +150,9 @@ def test_packing_keeps_every_code(size: int, seed: int) -> None:
     assert np.array_equal(grids.unpack(packed, blocks, size), codes)
 
 
-@pytest.mark.parametrize(("name", "spread", "share"), [("int8", 2.0, 0.01), ("int4", 0.25, 0.01), ("int4", 2.0, 0.04)])
+@pytest.mark.parametrize(("name", "spread", "share"), [("int8", 2.0, 0.01), ("int4", 0.25, 0.01), ("int4", 1.0, 0.04)])
 def test_an_average_fed_a_constant_settles_at_it(name: str, spread: float, share: float) -> None:
-    """β₂ = 0.999, squares that spread over so many powers of ten; over the elements that lie two codes above the least."""
+    """β₂ = 0.999, squares that spread over so many powers of ten, of those two codes above the least."""
     rng = np.random.default_rng(0)
     truth = (10 ** rng.uniform(-spread, spread, 4096)).astype(np.float32)
     blocks, x, seen, step = grids.Blocks.cut(4096, None), truth.copy(), np.zeros(4096), np.zeros(8, np.float32)
