@@ -62,20 +62,21 @@ def test_logarithmic_codes_are_neighbours(name: str, seed: int, spread: float) -
         high = x[part].max()
         low = max(x[part].min(), high / 2 ** codec(name).binades)
         reach = np.float32(high).view(np.int32) - np.float32(low).view(np.int32)
-        step = (reach / (codec(name).last - 1) + 1) * (1 + 1 / grids.SLACK)
+        step = (reach / (codec(name).last - 2) + 1) * (1 + 1 / grids.SLACK)
         off = found[part].view(np.int32) - np.maximum(x[part], low).view(np.int32)
         assert (np.abs(off) <= step * 1.01).all()
         assert (found[part] > 0).all()
 
 
 @pytest.mark.parametrize("name", BITS)
-def test_a_block_of_zeros_is_zero_and_a_zero_among_numbers_is_small(name: str) -> None:
+def test_zero_is_zero_and_nothing_else_is(name: str) -> None:
     x = np.zeros(SIZE, np.float32)
     assert (logarithmic(x, name) == 0).all()
     x[600:700] = normal(1, 1.0)[600:700] ** 2
     found = logarithmic(x, name)
     assert (found[:512] == 0).all()
-    assert (found[512:600] <= found[600:700].min()).all()
+    assert (found[600:700] > 0).all()
+    assert (found[x == 0] == 0).all()
     for kept in (square(x, name), quotient(x, x, found, name)):
         assert (kept[x == 0] == 0).all()
 
@@ -100,7 +101,7 @@ def test_rounding_is_right_on_average(name: str, seed: int) -> None:
     _within((codes * np.abs(codes) - np.sign(x) * low) / (high - low), np.sign(x) * (z * z - low) / (high - low), n)
     _, floor, step = grids.logarithmic(v, dithers[0], code, blocks, FRESH)
     height = v.view(np.int32).astype(np.int64) - floor.view(np.int32)[blocks.of]
-    exact = np.clip(height / step[blocks.of].astype(np.float64), 0, None)
+    exact = np.clip(height / step[blocks.of].astype(np.float64), 0, None) + 1
     _within(np.array([grids.logarithmic(v, u, code, blocks, FRESH)[0] for u in dithers], np.float64), exact, n)
 
 

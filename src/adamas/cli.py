@@ -295,12 +295,13 @@ def kernel(
 ) -> None:
     """Print the source of a rule's compiled kernels for the CPU."""
     from adamas.backends.cpu import source
+    from adamas.codecs import SMALL
     from adamas.rules import get
     from adamas.state import choose
 
     try:
         chosen = get(rule)
-        codecs = choose(chosen, state, "params", (1, 1))
+        codecs = choose(chosen, state, "params", (SMALL, SMALL))
         text = source(chosen, codecs, _dtype(dtype), _dtype(grad_dtype or dtype))
     except ValueError as error:
         _fail(error, 2)

@@ -3,8 +3,8 @@
 A tensor is coded block by block (``sums.BLOCK`` elements as they lie in memory). The grids:
 
 - *logarithmic*, for averages that are never negative: from the block's smallest positive number to its largest, in equal
-  steps of the float's bit pattern, which is a logarithm but for the linear piece within each power of two. Nothing but a
-  block of zeros is decoded as zero.
+  steps of the float's bit pattern, which is a logarithm but for the linear piece within each power of two. Code 0 is zero,
+  and nothing else is.
 - *quotient*, for an m that no history of gradients takes above C·√v: m/√v in equal steps up to the largest of the block.
   It is divided by the √v of before rounding and multiplied by that of after it: however v was rounded, the quotient,
   which is the step, is right. Here √ is that of the halved bit pattern, within 6% of the root: any positive function
@@ -109,19 +109,21 @@ def logarithmic(x: Floats, u: Floats, codec: Blocked, blocks: Blocks, before: Fl
     most = blocks.most(np.where(bits < LIMIT, bits, 0))
     least = np.maximum(blocks.least((bits - 1) % 2**32) + 1, most - codec.binades * BINADE)
     least = np.minimum(least, most)
-    need = np.trunc((most - least).astype(_f32) * _f32(1 / (codec.last - 1))).astype(np.int64) + 1
+    need = np.trunc((most - least).astype(_f32) * _f32(1 / (codec.last - 2))).astype(np.int64) + 1
     step = before.astype(np.int64)
     step = np.where((need <= step) & (step <= need + need // KEPT), step, need + need // SLACK)
     least = np.maximum(least // step * step, np.minimum(least, 1))
     inverse = _f32(1) / step.astype(_f32)
-    height = (bits - (least + step)[blocks.of]).astype(np.int32).astype(_f32) * inverse[blocks.of]
-    height = np.minimum(np.maximum(height, _f32(-1)), _f32(codec.last - 1 - 2**-7))  # what is not finite
+    height = (bits - least[blocks.of]).astype(np.int32).astype(_f32) * inverse[blocks.of]
+    height = np.maximum(height, np.where(x > 0, _f32(0), _f32(-1)))
+    height = np.minimum(height, _f32(codec.last - 1 - 2**-7))  # what is not finite
     return (height + u).astype(np.uint8), _floats(least), step.astype(_f32)
 
 
 def from_logarithmic(codes: Codes, low: Floats, step: Floats, blocks: Blocks) -> Floats:
     """The numbers of codes."""
-    return _floats(_bits(low).astype(np.int64)[blocks.of] + codes * step.astype(np.int64)[blocks.of])
+    above = (codes.astype(np.int64) - 1) * step.astype(np.int64)[blocks.of]
+    return _floats(np.where(codes > 0, _bits(low).astype(np.int64)[blocks.of] + above, 0))
 
 
 # ----------------------------------------------------------------------------------- signed

@@ -246,7 +246,9 @@ def rung(typingctx, low, step, code):
 
     def codegen(context, b, signature, args):
         low, step, code = args
-        return float_of(b, b.add(bits_of(b, low), b.mul(code, b.fptosi(step, I32))))
+        step = b.fptosi(step, I32)
+        bits = b.add(b.sub(bits_of(b, low), step), b.mul(code, step))
+        return float_of(b, b.select(b.icmp_signed(">", code, word(0)), bits, word(0)))
 
     return types.float32(types.float32, types.float32, types.int32), codegen
 
@@ -358,13 +360,14 @@ def logarithmic_{name}(fresh, codes, low_at, step_at, places, shift, n):
     if step < need or step > need + need // {kept}:
         step = need + need // {slack}
     low = max(least_of_all // step * step, min(least_of_all, 1))
-    inverse, base = f32(1) / f32(step), low + step
+    inverse = f32(1) / f32(step)
     store_scale(low_at, 0, as_float(low))
     store_scale(step_at, 0, f32(step))
     for i in range(n):
         u = dither(load_place(places, i), shift)
-        t = height(load_fresh(fresh, i), base) * inverse
-        t = t if t > f32(-1) else f32(-1)
+        x = load_fresh(fresh, i)
+        t, floor = height(x, low) * inverse, f32(0) if x > f32(0) else f32(-1)
+        t = t if t > floor else floor
         store_code(codes, i, cut({bounded} + u))
     return True
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from adamas.backends.cpu import ONE_THREAD
 from adamas.backends.cpu_loop import FLOATS, INTS, MAXITER, RUNNING, TOLD, Loop, monitor
+from adamas.codecs import grids
 from adamas.minimization.driver import SHAPE, driver
 from adamas.minimization.problem import Array, Batches, Objective, jitted
 from adamas.optimizer import optimizer_class
@@ -139,7 +140,8 @@ class Search:
         """``advance``: compiled as one where one kernel steps all, else around the optimizer's own step and threads."""
         state = self.optimizer._state
         kinds = {tuple(c.name for c in codecs.values()) for codecs in state.codecs}
-        if len(kinds) > 1 or self.x.size >= ONE_THREAD:
+        rounded = any(grids(self.optimizer.rule.slots, codecs) for codecs in state.codecs)  # needs each step's number
+        if len(kinds) > 1 or self.x.size >= ONE_THREAD or rounded:
             return self._around(monitor(self.x.dtype.name))
         letters, group_of = self.optimizer._letters(), self.optimizer._plan.group_of
         rows = [{**letters[g], **state.known(i)} for i, g in enumerate(group_of)]
