@@ -584,6 +584,16 @@ def test_numpy_states_are_converted_with_one_warning(source: str, codec: str) ->
     numpy_train(other, 1)
 
 
+def test_what_is_converted_depends_on_nothing_that_was_there_before() -> None:
+    state = numpy_run("int4").state_dict(portable=True)
+    ends = []
+    for steps in (0, 5):
+        opt = numpy_run("int8", steps=steps)
+        loaded(opt, state)
+        ends.append(opt.state_dict()["arrays"])
+    assert cases.same_state(*ends)
+
+
 NUMPY_WRONG: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "codes of float32": ("m", lambda x: x.astype(np.float32), "w: m is float32, expected uint8"),
     "fewer scales": ("m.scale", lambda x: x[1:], r"w: m.scale has shape \(13,\), expected \(14,\)"),

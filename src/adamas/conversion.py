@@ -176,6 +176,8 @@ def _converted(rule: Rule, codecs: Mapping[str, Codec], tensor: Tensor, found: F
     rounded, matrix = grids(rule.slots, codecs), matrix_of(rule, codecs, tensor.p.shape)
     coded = {*rounded, *(grid.root for grid in rounded.values() if grid.root)}
     fresh = {name: values[name].astype(np.float32).transpose(tensor.order).ravel() for name in coded}
+    for name in (name for name, grid in rounded.items() if "step" in grid.scales):
+        tensor.state[f"{name}.step"][...] = 0  # else an earlier grid would be kept as long as it reaches
     encode(tensor, rounded, matrix, fresh, None)
     out: dict[str, Array] = {}
     for name, codec in codecs.items():

@@ -49,8 +49,8 @@ state : None, str or dict
     Parameters of fewer than {small:,} elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
     too, which "bfloat16" rounds up.
 state_exclude : str or list of str
-    Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-    says. Parameters must have names (``model.named_parameters()``).
+    Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+    group says. Parameters must have names (``model.named_parameters()``).
 max_grad_norm : float or None
     Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
 nonfinite : "propagate", "skip" or "raise"

@@ -46,8 +46,8 @@ class Adam(Optimizer):
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
     state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-        says. Parameters must have names (``model.named_parameters()``).
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -125,8 +125,8 @@ class AdamW(Optimizer):
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
     state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-        says. Parameters must have names (``model.named_parameters()``).
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -205,8 +205,8 @@ class Adamax(Optimizer):
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
     state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-        says. Parameters must have names (``model.named_parameters()``).
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -285,8 +285,8 @@ class NAdam(Optimizer):
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
     state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-        says. Parameters must have names (``model.named_parameters()``).
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -366,8 +366,8 @@ class RAdam(Optimizer):
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
     state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-        says. Parameters must have names (``model.named_parameters()``).
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -450,8 +450,8 @@ class Adafactor(Optimizer):
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
     state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-        says. Parameters must have names (``model.named_parameters()``).
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -526,8 +526,8 @@ class AMSGrad(Optimizer):
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
     state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-        says. Parameters must have names (``model.named_parameters()``).
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -602,8 +602,8 @@ class LAMB(Optimizer):
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
     state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-        says. Parameters must have names (``model.named_parameters()``).
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
@@ -691,8 +691,8 @@ class Prodigy(Optimizer):
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
     state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their group
-        says. Parameters must have names (``model.named_parameters()``).
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
     max_grad_norm : float or None
         Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
     nonfinite : "propagate", "skip" or "raise"
