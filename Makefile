@@ -43,6 +43,8 @@ bench: $(STAMPS)/test
 	$(BIN)/python benchmarks/numpy_step.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/torch_step.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/rules_bandwidth.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/low_bit_accuracy.py
+	$(BIN)/python benchmarks/low_bit_memory.py
 	$(BIN)/python benchmarks/minimize.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/find_lr.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/startup.py $(BENCH_ARGS)
