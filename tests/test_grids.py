@@ -82,11 +82,11 @@ def test_zero_is_zero_and_nothing_else_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BITS)
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(seed=st.integers(0, 99))
 def test_rounding_is_right_on_average(name: str, seed: int) -> None:
     """The mean of n roundings is within 4·LSB·√(f(1 − f)/n): of the quotient, of the square, of v's logarithm."""
-    n, x = 256, normal(seed, 0.5)
+    n, x = 128, normal(seed, 0.5)
     v = normal(seed + 1, 0.5) ** 2
     blocks, code = grids.Blocks.cut(SIZE, None), codec(name)
     dithers = [blocks.dither(KEY, 0, t) for t in range(1, n + 1)]
@@ -155,16 +155,16 @@ def test_packing_keeps_every_code(size: int, seed: int) -> None:
 def test_an_average_fed_a_constant_settles_at_it(name: str, spread: float, share: float) -> None:
     """β₂ = 0.999, squares that spread over so many powers of ten, of those two codes above the least."""
     rng = np.random.default_rng(0)
-    truth = (10 ** rng.uniform(-spread, spread, 4096)).astype(np.float32)
-    blocks, x, seen, step = grids.Blocks.cut(4096, None), truth.copy(), np.zeros(4096), np.zeros(8, np.float32)
-    for t in range(1, 6001):
+    truth = (10 ** rng.uniform(-spread, spread, 1024)).astype(np.float32)
+    blocks, x, seen, step = grids.Blocks.cut(1024, None), truth.copy(), np.zeros(1024), np.zeros(2, np.float32)
+    for t in range(1, 4001):
         fresh = np.float32(0.999) * x + np.float32(0.001) * truth
         codes, low, step = grids.logarithmic(fresh, blocks.dither(KEY, 0, t), codec(name), blocks, step)
         x = grids.from_logarithmic(codes, low, step, blocks)
         seen += x if t > 1000 else 0
     floor = np.minimum.reduceat(truth, blocks.starts)[blocks.of]
     inside = (truth > 2 * floor) & (truth < np.maximum.reduceat(truth, blocks.starts)[blocks.of] / 1.001)
-    assert np.mean(seen[inside] / 5000 / truth[inside]) == pytest.approx(1, abs=share)
+    assert np.mean(seen[inside] / 3000 / truth[inside]) == pytest.approx(1, abs=share)
 
 
 #: Spread in powers of ten → largest error of int8 and of int4, as shares of the whole change of the parameters.
@@ -177,8 +177,8 @@ def test_a_run_stays_near_that_of_float32(spread: int) -> None:
     ends: dict[Any, Any] = {}
     for state in ("float32", *BITS):
         rng = np.random.default_rng(0)
-        steady, scale = 0.3 * rng.standard_normal((64, 1024)), 10 ** (rng.random((64, 1024)) * spread - 1 - spread)
-        p, largest = np.zeros((64, 1024), np.float32), 0.0
+        steady, scale = 0.3 * rng.standard_normal((32, 1024)), 10 ** (rng.random((32, 1024)) * spread - 1 - spread)
+        p, largest = np.zeros((32, 1024), np.float32), 0.0
         opt = adamas.Adam(p, lr=1e-3, eps=1e-12, state=state)
         for _ in range(200):
             before = p.copy()

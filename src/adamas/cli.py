@@ -248,6 +248,7 @@ def _list_codecs(rule: Rule) -> None:
     typer.echo()
     _console().print(table)
     typer.echo(f"\nOf a float32 matrix of {SQUARE[0]:,} × {SQUARE[1]:,}; other slots are kept as the rule says.")
+    _cautions()
 
 
 def _list_rules() -> None:
@@ -278,6 +279,16 @@ def _list_rules() -> None:
         table.add_row(codec, *sizes)
     _console().print(table)
     typer.echo(f"\nBytes of state a parameter, of a matrix of {SQUARE[0]:,} × {SQUARE[1]:,}; —: it holds no slot.")
+    _cautions()
+
+
+def _cautions() -> None:
+    """Say which codecs are not recommended, and for what."""
+    from adamas.codecs import CODECS
+
+    for codec in CODECS.values():
+        if codec.caution:
+            typer.echo(f"{codec.name}: {codec.caution} (docs/low-bit.md)")
 
 
 def _source(doc: str) -> str:

@@ -2,10 +2,10 @@
 
 A tensor is coded block by block (``sums.BLOCK`` elements as they lie in memory). The grids:
 
-- *logarithmic*, for averages that are never negative: from the block's smallest positive number to its largest, in equal
-  steps of the float's bit pattern, which is a logarithm but for the linear piece within each power of two. Code 0 is zero,
-  and nothing else is.
-- *quotient*, for an m that no history of gradients takes above C·√v: m/√v in equal steps up to the largest of the block.
+- *logarithmic*, for averages that are never negative: from the block's smallest positive number to its largest, in
+  equal steps of the float's bit pattern, which is a logarithm but for the linear piece within each power of two. Code
+  0 is zero, and nothing else is.
+- *quotient*, for an m that no history of gradients takes above C·√v: m/√v in equal steps up to the block's largest.
   It is divided by the √v of before rounding and multiplied by that of after it: however v was rounded, the quotient,
   which is the step, is right. Here √ is that of the halved bit pattern, within 6% of the root: any positive function
   of v would do that is the same on both sides.
@@ -168,7 +168,8 @@ def square(x: Floats, u: Floats, codec: Blocked, blocks: Blocks) -> tuple[Codes,
 def from_square(codes: Codes, scale: Floats, codec: Blocked, blocks: Blocks) -> Floats:
     """The numbers of codes."""
     c = codes.astype(_f32) - _f32(codec.middle)
-    return c * (np.abs(c) * scale[blocks.of])
+    numbers: Floats = np.multiply(c, np.abs(c) * scale[blocks.of], dtype=_f32)
+    return numbers
 
 
 # ---------------------------------------------------------------------------------- packing

@@ -1,15 +1,15 @@
 """The random numbers of stochastic rounding, the same on every backend and for every number of threads.
 
-A number is rounded by *dither*: u, even over [0, 1), is added in units of the last place that is kept, and what is below
-is cut off. u differs by element and step, and no state is kept for it, so that a run that is resumed rounds as one
-that was not interrupted. With a tensor's *key* (from the seed and the tensor's name), u is
+A number is rounded by *dither*: u, even over [0, 1), is added in units of the last place that is kept, and what is
+below is cut off. u differs by element and step, and no state is kept for it, so that a run that is resumed rounds as
+one that was not interrupted. With a tensor's *key* (from the seed and the tensor's name), u is
 
     place's number xor (hash(key, block, slot) + step · golden section)
 
 where a block is so many elements as they lie in memory, a place the index in it, and the numbers of places are hashed
-once for all. Successive steps of one element so visit [0, 1) evenly, as the multiples of the golden section do: rounding
-errors nearly cancel over time, where independent ones add up. xor with a place's number leaves that as it is for
-every interval of 2⁻ᵏ, and tells the elements of a block apart.
+once for all. Successive steps of one element so visit [0, 1) evenly, as the multiples of the golden section do:
+rounding errors nearly cancel over time, where independent ones add up. xor with a place's number leaves that as it is
+for every interval of 2⁻ᵏ, and tells the elements of a block apart.
 
 The hash is the 32-bit mixer "lowbias32" (C. Wellons, "Prospecting for Hash Functions", 2018), keyed before and
 in its middle.

@@ -289,14 +289,15 @@ class Kernel:
 def _before(items: Ints, matrix: Any) -> Ints:
     """The blocks of a tensor that lie before each item, and the bytes of their packed codes."""
     if matrix is None:
-        return items[:, :1] // [sums.BLOCK, 2]
+        return np.column_stack([items[:, 0] // sums.BLOCK, items[:, 0] // 2])
     columns, span = matrix[2], sums.span(matrix[2])
     rows = items[:, 1] - items[:, 0]
     blocks, octets = np.zeros(len(items), np.int64), np.zeros(len(items), np.int64)
     for times, width in ((rows // span, np.full(len(items), span * columns)), (1, rows % span * columns)):
         blocks += times * -(-width // sums.BLOCK)
         octets += times * (width // sums.BLOCK * (sums.BLOCK // 2) + (width % sums.BLOCK + 1) // 2)
-    return np.stack([np.cumsum(x) - x for x in (blocks, octets)], axis=1)
+    before: Ints = np.stack([np.cumsum(x) - x for x in (blocks, octets)], axis=1)
+    return before
 
 
 def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...], item: int) -> bool:

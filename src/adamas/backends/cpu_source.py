@@ -491,8 +491,9 @@ def _random(program: Program, out: _Text, kind: str) -> None:
     for codec in dict.fromkeys(grid.codec for grid in program.grids.values() if isinstance(grid.codec, Blocked)):
         even = codec.middle - 1 - 2**-6
         words = dict(
-            limit=grids.LIMIT, reach=codec.binades * grids.BINADE, slack=grids.SLACK, kept=grids.KEPT, share=1 / (codec.last - 2),
-            even=even, inverse_even=1 / even, squares=even**2, inverse_squares=1 / even**2, above=codec.middle - 1,
+            limit=grids.LIMIT, reach=codec.binades * grids.BINADE, slack=grids.SLACK, kept=grids.KEPT,
+            share=1 / (codec.last - 2), even=even,
+            inverse_even=1 / even, squares=even**2, inverse_squares=1 / even**2, above=codec.middle - 1,
             middle=codec.middle, end_squares=codec.middle**2,
         )  # fmt: skip
         out(*CODES.format(name=codec.bits, most="most", bounded="t", settled="cut(t)", **words).splitlines())

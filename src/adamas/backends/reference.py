@@ -347,12 +347,12 @@ def decode(tensor: Tensor, kept: Mapping[str, Grid], matrix: Matrix | None) -> d
     for name, grid in sorted(kept.items(), key=lambda item: bool(item[1].root)):  # roots first
         scales = [state[f"{name}.{scale}"] for scale in grid.scales]
         if grid.kind == "logarithmic":
-            out[name] = grids.from_logarithmic(flat(name), *scales, blocks)
+            out[name] = grids.from_logarithmic(flat(name), scales[0], scales[1], blocks)
         elif grid.kind == "square":
-            out[name] = grids.from_square(flat(name), *scales, grid.codec, blocks)
+            out[name] = grids.from_square(flat(name), scales[0], grid.codec, blocks)
         elif grid.kind == "quotient":
             v = out[grid.root] if grid.root in out else flat(grid.root).astype(np.float32)
-            out[name] = grids.from_quotient(flat(name), v, *scales, grid.codec, blocks)
+            out[name] = grids.from_quotient(flat(name), v, scales[0], grid.codec, blocks)
         else:
             out[name] = flat(name).astype(np.float32)
     return out
