@@ -136,7 +136,9 @@ CODECS: dict[str, Codec] = {
         Storing("float32", "4"),
         Rounded("bfloat16", "2"),
         Blocked("int8", "1", bits=8, binades=28),
-        Blocked("int4", "1/2", bits=4, binades=12),
+        Blocked(
+            "int4", "1/2", bits=4, binades=12, caution="not recommended for sparse gradients and small convolutions"
+        ),
         Projecting(
             # Row mean × column mean / mean of the last two dimensions, as Adafactor (arXiv:1804.04235). To keep
             # the quotient of the first and the last spares a division for each element and pass.
@@ -147,7 +149,7 @@ CODECS: dict[str, Codec] = {
             matrix=trailing,
             shapes=lambda shape: {"share": shape[:-1], "column": shape[:-2] + shape[-1:]},
             needs="at least two dimensions",
-            caution="not recommended for small networks: a two-layer one on digits lost 4%",
+            caution="not recommended for small networks: on digits one with two layers lost 4%",
         ),
         Projecting(
             # One mean per output neuron (the first dimension), one for a vector, as Adam-mini (arXiv:2406.16793)
@@ -158,7 +160,7 @@ CODECS: dict[str, Codec] = {
             matrix=_neurons,
             shapes=lambda shape: {"row": shape[:1] if len(shape) >= 2 else ()},
             needs="any shape",
-            caution="not recommended for small networks: a two-layer one on digits lost 5%",
+            caution="not recommended for small networks: on digits one with two layers lost 4%, one with convolutions 24%",
         ),
     )
 }
