@@ -149,7 +149,7 @@ CODECS: dict[str, Codec] = {
             matrix=trailing,
             shapes=lambda shape: {"share": shape[:-1], "column": shape[:-2] + shape[-1:]},
             needs="at least two dimensions",
-            caution="not recommended for small networks: on digits one with two layers lost 4%",
+            caution="not recommended for small networks: on digits two layers lost 4%",
         ),
         Projecting(
             # One mean per output neuron (the first dimension), one for a vector, as Adam-mini (arXiv:2406.16793)
@@ -160,7 +160,7 @@ CODECS: dict[str, Codec] = {
             matrix=_neurons,
             shapes=lambda shape: {"row": shape[:1] if len(shape) >= 2 else ()},
             needs="any shape",
-            caution="not recommended for small networks: on digits one with two layers lost 4%, one with convolutions 24%",
+            caution="not recommended for small networks: on digits two layers lost 4%, convolutions 24%",
         ),
     )
 }
