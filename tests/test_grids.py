@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import arrays
+from cases import arrays, same_bits, same_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -190,3 +190,37 @@ def test_a_run_stays_near_that_of_float32(spread: int) -> None:
         p, largest = ends[state]
         assert np.linalg.norm(p - exact) <= bound * np.linalg.norm(exact)
         assert largest <= step * top
+
+
+@pytest.mark.parametrize("state", ["bfloat16", *BITS])
+@pytest.mark.parametrize("rule", ["adam", "lamb"])
+def test_to_look_changes_nothing(rule: str, state: str) -> None:
+    """Diagnostics run the step's own code, and must not code what it has not computed."""
+    ends = []
+    for every in (None, 1):
+        p = arrays([(70, 80)], "float32", 1)[0]
+        opt = adamas.optimizer_class(rule)(p, state=state, diagnostics_every=every)
+        for t in range(3):
+            opt.step(arrays([(70, 80)], "float32", t)[0])
+        ends.append((p, opt.state_dict()["arrays"]))
+    assert same_bits(ends[0][0], ends[1][0])
+    assert same_state(ends[0][1], ends[1][1])
+
+
+@pytest.mark.parametrize("state", BITS)
+def test_a_function_is_minimised_as_the_optimizer_would(state: str) -> None:
+    """The compiled loop knows no step numbers to round by, and leaves such states to the optimizer's own step."""
+    target = np.linspace(-1, 1, 5000)
+    result = adamas.minimize(
+        lambda x: ((x - target) ** 2).sum(),
+        np.zeros(5000),
+        jac=lambda x: 2 * (x - target),
+        lr=0.05,
+        maxiter=60,
+        state=state,
+    )
+    x = np.zeros(5000)
+    opt = adamas.Adam(x, lr=0.05, state=state)
+    for _ in range(60):
+        opt.step(2 * (x - target))
+    assert ((result.x - target) ** 2).sum() <= ((x - target) ** 2).sum() * 1.01

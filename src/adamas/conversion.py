@@ -109,7 +109,7 @@ def check_array(label: str, piece: Piece, given: Array, coded: bool = False, exa
 def _check_scales(label: str, given: Array, whole: bool) -> None:
     wrong = ~(np.isfinite(given) & (given >= 0))
     if whole:
-        wrong |= given != np.trunc(given)
+        wrong |= (given != np.trunc(given)) | (given > 2**28)
     if wrong.any():
         expected = "whole numbers" if whole else "finite numbers"
         raise ValueError(f"{label} holds {given[wrong][0]}, expected {expected} of at least 0")

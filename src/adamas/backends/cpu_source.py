@@ -365,8 +365,8 @@ class _Pass:
             out(f"if layout[tensor, {P_STRIDED}]:")
             out(f"    scatter_p(pointers[tensor, {j}], p_at, layout, tensor, first, n)")
         if self.last:
-            for array, grid in self.program.grids.items():
-                self.close_block(array, grid)
+            for array in (a for a in self.program.grids if a in self.program.writes):
+                self.close_block(array, self.program.grids[array])
         if self.layout.random or self.program.grids:
             out("block, byte = block + 1, byte + (n + 1) // 2")
 
@@ -385,7 +385,7 @@ class _Pass:
         for scale in grid.scales:
             at = f"pointers[tensor, {self.layout.pointers.index(f'{array}.{scale}')}]"
             out(f"{identifier(f'{array}.{scale}')} = load_scale({at}, block)")
-        if self.last:
+        if self.last and array in self.program.writes:
             out(f"{name}fresh = scratch + {scratch[f'fresh {array}']}")
             if grid.kind != "upward":
                 out(f"{name}shift = shift_of(seed, phase, block, {grid.place})")
