@@ -368,7 +368,7 @@ def test_elements_past_two_to_the_31_are_counted_right(far: Callable[[int], np.n
     assert whole[-1, 2] == size
     launch.kernel.work = whole[-3:].copy()
     row = {"lr": 0.5, "grad_scale": 1.0, "first": 0.0}
-    for _ in launch.step(Grads([g], Cpu().addresses([g])), [row], np.zeros(1, np.int64)):
+    for _ in launch.step(Grads([g], Cpu().addresses([g])), [row], np.zeros(1, np.int64), np.ones(1, np.int64)):
         pass
     assert (p[-40_000:] == -0.5 * g[-40_000:]).all()
     assert not p[:100_000].any()

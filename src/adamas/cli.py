@@ -288,7 +288,7 @@ def _cautions() -> None:
 
     for codec in CODECS.values():
         if codec.caution:
-            typer.echo(f"{codec.name}: {codec.caution} (docs/low-bit.md)")
+            typer.echo(f"Not recommended: {codec.name} for {codec.caution}.")
 
 
 def _source(doc: str) -> str:
