@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from cases import arrays, same_bits, same_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adamas
+import adamas.torch as torch_optimizers
 from adamas import grids, noise
 from adamas.codecs import CODECS, Blocked
 
@@ -224,3 +226,24 @@ def test_a_function_is_minimised_as_the_optimizer_would(state: str) -> None:
     for _ in range(60):
         opt.step(2 * (x - target))
     assert ((result.x - target) ** 2).sum() <= ((x - target) ** 2).sum() * 1.01
+
+
+@pytest.mark.parametrize("state", BITS)
+def test_one_huge_gradient_spoils_one_element(state: str) -> None:
+    """Its square overflows beside a finite m, and their quotient must not become the block's measure."""
+    p, rng = np.zeros(5000, np.float32), np.random.default_rng(0)
+    opt = adamas.Adam(p, lr=1e-3, state=state)
+    for t in range(100):
+        g, before = rng.standard_normal(5000).astype(np.float32), p.copy()
+        g[7] = 1e30 if t == 20 else g[7]
+        opt.step(g)
+        assert np.abs(p - before).max() <= 1.3e-3
+
+
+@pytest.mark.parametrize("state", BITS)
+def test_an_m_that_outlives_v_is_refused(state: str) -> None:
+    with pytest.raises(ValueError, match=r"w: betas=\(0.9, 0.5\) forget v sooner than m"):
+        adamas.Adam({"w": np.zeros(5000)}, betas=(0.9, 0.5), state=state)
+    with pytest.raises(ValueError, match=r"betas=\(0.9, 0.5\) forget v sooner than m"):
+        torch_optimizers.Adam([torch.zeros(5000, requires_grad=True)], betas=(0.9, 0.5), state=state)
+    adamas.Adam({"w": np.zeros(5000)}, betas=(0.9, 0.5), state={"m": state, "v": "mean"})

@@ -107,11 +107,11 @@ def check_array(label: str, piece: Piece, given: Array, coded: bool = False, exa
 
 
 def _check_scales(label: str, given: Array, whole: bool) -> None:
-    wrong = ~(np.isfinite(given) & (given >= 0))
+    wrong = ~((given < 2.0**126) & (given >= 0))
     if whole:
         wrong |= (given != np.trunc(given)) | (given > 2**28)
     if wrong.any():
-        expected = "whole numbers" if whole else "finite numbers"
+        expected = "whole numbers" if whole else "numbers below 2¹²⁶"
         raise ValueError(f"{label} holds {given[wrong][0]}, expected {expected} of at least 0")
 
 

@@ -32,6 +32,9 @@ Ints = npt.NDArray[np.int64]
 
 #: Bits of a float from which on it does not count for a grid: 2¹²⁶, so that no neighbour of a number is infinite.
 LIMIT = 0x7E800000
+#: The same of a quotient: 2¹⁶, far above what gradients can make of it, so that a v that overflowed or was set to zero
+#: beside an m does not spoil its block. Below 2⁻¹⁰⁰ a block's largest counts as zero: no inverse overflows.
+LARGEST_QUOTIENT, TINY = 0x47800000, 2.0**-100
 #: What is added to half a float's bits to have those of its root.
 ROOT = 0x1FBB4F2E
 #: Bits of a float for each power of two.
@@ -129,10 +132,11 @@ def from_logarithmic(codes: Codes, low: Floats, step: Floats, blocks: Blocks) ->
 # ----------------------------------------------------------------------------------- signed
 
 
-def _scales(x: Floats, steps: float, blocks: Blocks) -> tuple[Floats, Floats]:
+def _scales(x: Floats, steps: float, blocks: Blocks, limit: int) -> tuple[Floats, Floats]:
     """The number that each block's unit stands for, and its inverse: 0 for a block of zeros."""
     bits = _bits(x).astype(np.int64) & 0x7FFFFFFF
-    most = _floats(blocks.most(np.where(bits < LIMIT, bits, 0)))
+    most = _floats(blocks.most(np.where(bits < limit, bits, 0)))
+    most = np.where(most < TINY, _f32(0), most)
     with np.errstate(all="ignore"):
         return most * _f32(1 / steps), np.where(most > 0, _f32(steps) / most, _f32(0))
 
@@ -146,7 +150,7 @@ def _settled(t: Floats, codec: Blocked) -> Codes:
 def quotient(x: Floats, v: Floats, u: Floats, codec: Blocked, blocks: Blocks) -> tuple[Codes, Floats]:
     """Codes of x/√v, and each block's scale."""
     r = x / near(v)
-    scale, inverse = _scales(r, codec.middle - 1 - 2**-6, blocks)
+    scale, inverse = _scales(r, codec.middle - 1 - 2**-6, blocks, LARGEST_QUOTIENT)
     return _settled(r * inverse[blocks.of] + (u + _f32(codec.middle - 1)), codec), scale
 
 
@@ -157,7 +161,7 @@ def from_quotient(codes: Codes, v: Floats, scale: Floats, codec: Blocked, blocks
 
 def square(x: Floats, u: Floats, codec: Blocked, blocks: Blocks) -> tuple[Codes, Floats]:
     """Codes whose squares are in proportion to |x|, and each block's scale."""
-    scale, inverse = _scales(x, (codec.middle - 1 - 2**-6) ** 2, blocks)
+    scale, inverse = _scales(x, (codec.middle - 1 - 2**-6) ** 2, blocks, LIMIT)
     z = np.abs(x) * inverse[blocks.of]
     z = np.where(z < codec.middle**2, z, _f32(0))  # a NaN, too
     root = np.trunc(np.sqrt(z))

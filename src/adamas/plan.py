@@ -16,7 +16,7 @@ from adamas.diagnostics import Observer, Seen
 from adamas.gate import Decision, Gate, decide
 from adamas.language import call, names_of
 from adamas.program import FIRST, GRAD_SCALE
-from adamas.state import State
+from adamas.state import State, check_roots
 
 #: Parameter and gradient dtypes that every backend takes.
 DTYPES = ("float64", "float32", "float16", "bfloat16", "complex128", "complex64")
@@ -320,8 +320,11 @@ class Plan:
             np.copyto(state.own[name], new[row_of], where=True if present is None else present)
 
     def check_equal(self, hyper: Sequence[Mapping[str, float]]) -> None:
-        """Raise ValueError if letters differ between groups of tensors on which scalars of all tensors depend."""
+        """Raise ValueError if letters differ between groups on which scalars of all tensors depend, or fit no codec."""
         rule = self.state.rule
+        if any(letters.get("b1", 0.0) ** 2 >= letters.get("b2", 1.0) for letters in hyper):
+            for tensor, codecs, i in zip(self.state.tensors, self.state.codecs, self.group_of.tolist(), strict=True):
+                check_roots(rule, codecs, hyper[i], tensor.name)
         if rule.carry is None:
             return
         groups = [hyper[i] for i in set(self.group_of.tolist())]

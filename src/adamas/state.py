@@ -56,6 +56,16 @@ def choose(
     return chosen
 
 
+def check_roots(rule: Rule, codecs: Mapping[str, Codec], letters: Mapping[str, float], leaf: str) -> None:
+    """Raise ValueError where an m that is kept relative to √v outlives v: with β₁² ≥ β₂ no C·√v bounds it."""
+    b1, b2 = letters.get("b1", 0.0), letters.get("b2", 1.0)
+    if b1 * b1 >= b2 and any(grid.kind == "quotient" for grid in grids(rule.slots, codecs).values()):
+        raise ValueError(
+            f"{leaf}: betas={(b1, b2)} forget v sooner than m, which codes keep relative to it; use "
+            "betas[0]**2 < betas[1], or state='float32'"
+        )
+
+
 def check_exclude(patterns: Any) -> tuple[str, ...]:
     """The name patterns of ``state_exclude=``; raises TypeError unless it is one or several."""
     several = (patterns,) if isinstance(patterns, str) else patterns
@@ -214,9 +224,11 @@ def allocate(
         if grid.kind in ("quotient", "square"):  # the code of zero
             arrays[name][...] = grid.codec.middle * (1 if grid.codec.bits == 8 else 17)
     for slot in rule.slots:
-        first = arrays.get(f"{slot.name}.low", arrays.get(slot.name))  # whose other codes stand for it, too
+        first = arrays.get(f"{slot.name}.low", arrays.get(slot.name))
         if slot.init and not callable(slot.init) and first is not None:
             first[...] = slot.init
+            if f"{slot.name}.low" in arrays:  # the lowest number has code 1
+                arrays[slot.name][...] = 1 if arrays[slot.name].shape == p.shape else 17
     return arrays
 
 

@@ -216,8 +216,8 @@ def larger(builder, a, b):
     return builder.select(builder.icmp_signed(">", a, b), a, b)
 
 
-def counted(builder, bits):
-    return builder.select(builder.icmp_signed("<", bits, word({limit})), bits, word(0))
+def counted(builder, bits, limit):
+    return builder.select(builder.icmp_signed("<", bits, word(limit)), bits, word(0))
 
 
 @intrinsic
@@ -289,7 +289,17 @@ def most_counted(typingctx, so_far, x):
     """… unless it is too large or no number."""
 
     def codegen(context, b, signature, args):
-        return larger(b, args[0], counted(b, b.and_(bits_of(b, args[1]), word(0x7FFFFFFF))))
+        return larger(b, args[0], counted(b, b.and_(bits_of(b, args[1]), word(0x7FFFFFFF)), {limit}))
+
+    return types.int32(types.int32, types.float32), codegen
+
+
+@intrinsic
+def most_possible(typingctx, so_far, x):
+    """… unless it is no quotient that gradients make."""
+
+    def codegen(context, b, signature, args):
+        return larger(b, args[0], counted(b, b.and_(bits_of(b, args[1]), word(0x7FFFFFFF)), {largest_quotient}))
 
     return types.int32(types.int32, types.float32), codegen
 
@@ -377,10 +387,11 @@ def quotient_{name}(fresh, codes, scale_at, places, shift, n):
     """Codes of a block of quotients; False, with nothing done, if one is too large."""
     most_of_all = i32(0)
     for i in range(n):
-        most_of_all = {most}(most_of_all, load_fresh(fresh, i))
-    if most_of_all >= {limit}:
+        most_of_all = {most_quotient}(most_of_all, load_fresh(fresh, i))
+    if most_of_all >= {largest_quotient}:
         return False
     top = as_float(most_of_all)
+    top = top if top >= f32({tiny!r}) else f32(0)
     store_scale(scale_at, 0, top * f32({inverse_even!r}))
     inverse = f32({even!r}) / top if top > f32(0) else f32(0)
     for i in range(n):
@@ -399,6 +410,7 @@ def square_{name}(fresh, codes, scale_at, places, shift, n):
     if most_of_all >= {limit}:
         return False
     top = as_float(most_of_all)
+    top = top if top >= f32({tiny!r}) else f32(0)
     store_scale(scale_at, 0, top * f32({inverse_squares!r}))
     inverse = f32({squares!r}) / top if top > f32(0) else f32(0)
     for i in range(n):

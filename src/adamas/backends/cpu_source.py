@@ -487,23 +487,25 @@ def _random(program: Program, out: _Text, kind: str) -> None:
         return
     for name, memory in dict(fresh="float32", code="code", packed="code", scale="float32").items():
         out(f'load_{name}, store_{name} = loader("{memory}", "{name}"), storer("{memory}", "{name}")')
-    out(*GRIDS.format(limit=grids.LIMIT, root=grids.ROOT).splitlines())
+    text = GRIDS.format(limit=grids.LIMIT, largest_quotient=grids.LARGEST_QUOTIENT, root=grids.ROOT)
+    out(*text.splitlines())
     for codec in dict.fromkeys(grid.codec for grid in program.grids.values() if isinstance(grid.codec, Blocked)):
         even = codec.middle - 1 - 2**-6
         words = dict(
-            limit=grids.LIMIT, reach=codec.binades * grids.BINADE, slack=grids.SLACK, kept=grids.KEPT,
+            limit=grids.LIMIT, largest_quotient=grids.LARGEST_QUOTIENT, tiny=grids.TINY,
+            reach=codec.binades * grids.BINADE, slack=grids.SLACK, kept=grids.KEPT,
             share=1 / (codec.last - 2), even=even,
             inverse_even=1 / even, squares=even**2, inverse_squares=1 / even**2, above=codec.middle - 1,
             middle=codec.middle, end_squares=codec.middle**2,
         )  # fmt: skip
-        out(*CODES.format(name=codec.bits, most="most", bounded="t", settled="cut(t)", **words).splitlines())
         top = f"f32({codec.last - 1 - 2**-7!r})"
-        bounded = f"(t if t < {top} else {top})"
+        words["bounded"] = f"(t if t < {top} else {top})"
+        plain = dict(name=codec.bits, most="most", most_quotient="most", settled="cut(t)")
         settled = f"settled(t, f32({codec.last + 1}), i32({codec.middle}))"
-        text = CODES.format(
-            name=f"{codec.bits}_careful", most="most_counted", bounded=bounded, settled=settled, **words
-        )
-        out(*text.splitlines())
+        name = f"{codec.bits}_careful"
+        careful = dict(name=name, most="most_counted", most_quotient="most_possible", settled=settled)
+        for kind in (plain, careful):
+            out(*CODES.format(**words, **kind).splitlines())
 
 
 def generate(layout: Layout) -> tuple[str, dict[str, str]]:
@@ -518,7 +520,8 @@ def generate(layout: Layout) -> tuple[str, dict[str, str]]:
     out(*PRELUDE.format(scopes=scopes).splitlines())
     for array, kind in kinds.items():
         name = identifier(array)
-        out(f'{name}load, {name}store = loader("{kind}", "{name}"), storer("{kind}", "{name}")')
+        scope = "code" if kind == "code" else name  # codes are read and written by shared functions, too
+        out(f'{name}load, {name}store = loader("{kind}", "{scope}"), storer("{kind}", "{scope}")')
     helpers = {"lane": "float64", "total": "float64"} | dict.fromkeys(("spread", "value", "mean"), layout.arithmetic)
     for name, kind in helpers.items():
         out(f'load_{name}, store_{name} = loader("{kind}", "{name}"), storer("{kind}", "{name}")')

@@ -17,7 +17,7 @@ from adamas.diagnostics import LOST, Diagnostics, Observer
 from adamas.gate import Decision, Gate, decide
 from adamas.optimizer import bind, check_flag, check_keeping
 from adamas.plan import Ready
-from adamas.state import Arena, check_exclude, check_matches, choose, excluded, keeping, state_bytes
+from adamas.state import Arena, check_exclude, check_matches, check_roots, choose, excluded, keeping, state_bytes
 from adamas.torch import checkpoint
 from adamas.torch.base import Base, evaluate
 from adamas.torch.engine import Engine, Group, Part, named, names
@@ -135,9 +135,10 @@ class Optimizer(Base):
                 f"state_exclude={list(self._exclude)} goes by names, which these parameters have not, or not each its "
                 "own: make the optimizer from model.named_parameters()"
             )
-        self._letters(list({(i, p.dtype): None for p in group["params"]}) or [(i, torch.float32)])
+        letters = self._letters(list({(i, p.dtype): None for p in group["params"]}) or [(i, torch.float32)])[0]
         for p, name in zip(group["params"], names(self.param_groups)[i], strict=True):
-            check(self.row, p, name, self._kept(group, name))
+            rule, _, codecs = check(self.row, p, name, self._kept(group, name))
+            check_roots(rule, codecs, letters, name)
         choose(self.row.rule(group), group["state"], "", (1, 1))  # also where a group holds no parameter
         keeping(group["weights"], False, np.empty(0))
         check_keeping(None, group["seed"])
