@@ -499,13 +499,12 @@ def _random(program: Program, out: _Text, kind: str) -> None:
             middle=codec.middle, end_squares=codec.middle**2,
         )  # fmt: skip
         top = f"f32({codec.last - 1 - 2**-7!r})"
-        words["bounded"] = f"(t if t < {top} else {top})"
-        plain = dict(name=codec.bits, most="most", most_quotient="most", settled="cut(t)")
+        bounded, name = f"(t if t < {top} else {top})", str(codec.bits)
         settled = f"settled(t, f32({codec.last + 1}), i32({codec.middle}))"
-        name = f"{codec.bits}_careful"
-        careful = dict(name=name, most="most_counted", most_quotient="most_possible", settled=settled)
-        for kind in (plain, careful):
-            out(*CODES.format(**words, **kind).splitlines())
+        plain = dict(name=name, most="most", most_quotient="most", settled="cut(t)")
+        careful = dict(name=f"{name}_careful", most="most_counted", most_quotient="most_possible", settled=settled)
+        for kinds in (plain, careful):
+            out(*CODES.format(bounded=bounded, **words, **kinds).splitlines())
 
 
 def generate(layout: Layout) -> tuple[str, dict[str, str]]:
