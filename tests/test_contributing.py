@@ -93,7 +93,7 @@ def test_the_case_table_has_the_rule(tree: Path) -> None:
 
 
 def test_the_properties_are_tested_for_the_rule(tree: Path) -> None:
-    select = "signum and (float32-float32-float32 or float64-float64 or descends)"
+    select = "signum-float32-float32-float32 or signum-float32-float64-float64 or (signum and descends)"
     out = python(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_backends.py", "-k", select)
     assert re.search(r"^3 passed", out, re.MULTILINE), out
 
