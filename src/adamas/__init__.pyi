@@ -253,6 +253,85 @@ class AMSGrad(Optimizer):
         diagnostics_every: int | None = None,
     ) -> None: ...
 
+class AMSGradOptax(Optimizer):
+    """AMSGrad as optax has it: the maximum is over the bias-corrected v (after Reddi, Kale & Kumar, 2018, arXiv:1904.09237).
+
+        w ← max(w, v / (1 − β₂ᵗ))
+        p ← p − lr · (m / (1 − β₁ᵗ)) / (√w + ε)
+
+    torch and ``amsgrad`` take it over the raw v, another algorithm: there the first gradients do not count for more.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32), w (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
 class Adamax(Optimizer):
     """AdaMax (Kingma & Ba, 2015, arXiv:1412.6980, Algorithm 2), with torch's ε.
 
@@ -497,6 +576,746 @@ class RAdam(Optimizer):
         diagnostics_every: int | None = None,
     ) -> None: ...
 
+class AdaBelief(Optimizer):
+    """AdaBelief (Zhuang et al., 2020, arXiv:2010.07468, Algorithm 2): steps are long where gradients are as foreseen.
+
+        m ← β₁ m + (1 − β₁) g
+        s ← β₂ s + (1 − β₂) (g − m)² + ε
+        p ← p − lr · (m / (1 − β₁ᵗ)) / (√(s / (1 − β₂ᵗ)) + ε)        then p shrinks by lr·wd
+
+    ε stands in both places, as in the paper and in optax. The authors' package also rectifies as RAdam; this does not.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-16
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), s (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-16,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class Yogi(Optimizer):
+    """Yogi (Zaheer et al., 2018, NeurIPS "Adaptive methods for nonconvex optimization", Algorithm 2): v changes slowly.
+
+        m ← β₁ m + (1 − β₁) g
+        v ← v − (1 − β₂) sign(v − g²) g²
+        p ← p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)        then p shrinks by lr·wd
+
+    v begins at 1e-6. The bias corrections are not in the paper's algorithm; optax and the authors' experiments have them.
+    optax begins m, too, at 1e-6.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.01
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 0.001
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.01,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 0.001,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class LaProp(Optimizer):
+    """LaProp: gradients are divided before they are averaged (Ziyin, Wang & Ueda, 2020, arXiv:2002.04839, Algorithm 1).
+
+        v ← β₂ v + (1 − β₂) g²
+        m ← β₁ m + (1 − β₁) g / (√(v / (1 − β₂ᵗ)) + ε)
+        p ← p − lr · (m / (1 − β₁ᵗ) + wd · p)
+
+    β₁ and β₂ may be chosen apart: no β makes a step exceed lr by more than a share. The authors' package puts lr into m,
+    which differs where lr changes.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.0004
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-15
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.0004,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-15,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class ADOPT(Optimizer):
+    """ADOPT: Adam that converges with any β₂ (Taniguchi et al., 2024, arXiv:2411.02853, Algorithm 2).
+
+        n ← g / max(√v, ε), of a modulus of at most (t − 1)^¼        v of the steps before, so that it knows no g
+        m ← β₁ m + (1 − β₁) n
+        v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where p rests
+        p ← p − lr · (m + wd · p)
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.9999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-06
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.9999),
+        eps: float = 1e-06,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class Adan(Optimizer):
+    """Adan: Adam with Nesterov's momentum by differences of gradients (Xie et al., 2022, arXiv:2208.06677, Algorithm 1).
+
+        δ ← g − g₀,  g₀ ← g                              δ is 0 at the first step
+        m ← β₁ m + (1 − β₁) g
+        d ← β₂ d + (1 − β₂) δ
+        v ← β₃ v + (1 − β₃) (g + β₂ δ)²
+        p ← (p − lr · (m̂ + β₂ d̂) / (√v̂ + ε)) / (1 + lr wd)
+
+    As the authors' package: βs are what is kept (the paper's are what is taken in), and each average is corrected by its
+    own 1 − βᵗ. optax decays beside the step instead of dividing.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 3 floats, default (0.98, 0.92, 0.99)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), d (float32), v (float32), g0 (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float, float] = (0.98, 0.92, 0.99),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class AdEMAMix(Optimizer):
+    """AdEMAMix: Adam with a second, slow momentum (Pagliardini, Ablin & Grangier, 2024, arXiv:2409.03137, Algorithm 1).
+
+        m ← β₁ m + (1 − β₁) g
+        s ← β₃(t) s + (1 − β₃(t)) g
+        v ← β₂ v + (1 − β₂) g²
+        p ← p − lr · ((m / (1 − β₁ᵗ) + α(t) s) / (√(v / (1 − β₂ᵗ)) + ε) + wd · p)
+
+        α(t) = min(1, t/T) α,   ln β₃(t) = ln β₁ ln β₃ / ((1 − t/T) ln β₃ + (t/T) ln β₁) up to t = T, then β₃
+
+    T, ``warmup``, is best the length of the run; 0 has α and β₃ from the start. The paper's schedules of α and β₃ may have
+    two lengths; here they have one.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 3 floats, default (0.9, 0.999, 0.9999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    alpha : float, default 5.0
+        Weight of the slow momentum beside the fast one's 1, in [0, inf].
+    warmup : float, default 0.0
+        T, steps over which alpha and β₃ reach their values, in [0, inf].
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), s (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float, float] = (0.9, 0.999, 0.9999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        alpha: float = 5.0,
+        warmup: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class MARSAdamW(Optimizer):
+    """MARS-AdamW: AdamW on gradients whose variance was reduced (Yuan et al., 2024, arXiv:2411.10438, Algorithm 2).
+
+        c ← g + γ β₁/(1 − β₁) (g − g₀),  g₀ ← g            g₀ = g at the first step
+        c ← c / max(1, ‖c‖)                                for each tensor
+        p ← AdamW's step with c for g
+
+    This is the paper's approximate form, which takes g₀ from the batch before. The authors' package begins with g₀ = 0,
+    and by default leaves vectors to plain AdamW; this treats every tensor alike.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.003
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.95, 0.99)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.01
+        Strength of the decay towards zero, in [0, inf).
+    gamma : float, default 0.025
+        Γ, the strength of the correction (unit-less), in [0, inf].
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32), g0 (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.003,
+        betas: tuple[float, float] = (0.95, 0.99),
+        eps: float = 1e-08,
+        weight_decay: float = 0.01,
+        gamma: float = 0.025,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class AdamAtan2(Optimizer):
+    """Adam-atan2: no ε, and steps that do not depend on the gradients' scale (Everett et al., 2024, arXiv:2407.05872).
+
+        m, v as Adam
+        p ← p − lr · (a · atan2(m / (1 − β₁ᵗ), b √(v / (1 − β₂ᵗ))) + wd · p)
+
+    A step is at most lr·a·π/2. Where |m̂| is small beside √v̂ it is AdamW's times a/b; a = 4/π makes the step of a constant
+    gradient 1. The paper has a = b = 1 in its section 4.3; a = 1.27 is customary since.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    a : float, default 1.2732395447351628
+        Factor on the angle (unit-less), in (0, inf].
+    b : float, default 1.0
+        Factor on √v̂ (unit-less), in (0, inf].
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+        a: float = 1.2732395447351628,
+        b: float = 1.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class StableAdamW(Optimizer):
+    """StableAdamW: AdamW whose steps shrink where v lags behind (Wortsman et al., 2023, arXiv:2304.13013, Algorithm 2).
+
+        r = √mean(g² / max(v̂, ε²))                        over each tensor
+        p ← p − lr / max(1, r) · (m̂ / (√v̂ + ε) + wd · p)
+
+    The bias corrections of Adam are the paper's β̂ = β (1 − βᵗ⁻¹)/(1 − βᵗ), written out.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.99)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.01
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.99),
+        eps: float = 1e-08,
+        weight_decay: float = 0.01,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
 class LAMB(Optimizer):
     """LAMB (You et al., 2020, arXiv:1904.00962, Algorithm 2, φ the identity).
 
@@ -560,6 +1379,162 @@ class LAMB(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-06,
         weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class Lion(Optimizer):
+    """Lion (Chen et al., 2023, arXiv:2302.06675, Algorithm 2): the sign of a momentum, with one slot.
+
+    p ← p − lr · (sign(β₁ m + (1 − β₁) g) + wd · p)
+    m ← β₂ m + (1 − β₂) g
+
+    Every element moves by lr, so that lr should be 3 to 10 times smaller than Adam's, and wd as many times larger.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.0001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.99)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.0001,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class AdamMini(Optimizer):
+    """Adam-mini: AdamW with one v for each output neuron (Zhang et al., 2024, arXiv:2406.16793, Algorithm 1).
+
+        v ← β₂ v + (1 − β₂) mean(g²)          over all weights of one output, the rest of a tensor's first dimension
+        p ← AdamW's step with that v
+
+    It is AdamW with ``state={"v": "mean"}``. The paper has one v a head for queries and keys; here each of their rows has
+    its own. A vector has one v.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.01
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (mean). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.01,
         *,
         state: str | Mapping[str, str] | None = None,
         state_exclude: str | Sequence[str] = (),
@@ -660,6 +1635,260 @@ class Adafactor(Optimizer):
         diagnostics_every: int | None = None,
     ) -> None: ...
 
+class LazyAdam(Optimizer):
+    """Lazy Adam: elements whose gradient is exactly zero rest, moments and all (as torch's SparseAdam does for rows).
+
+        m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²            where g ≠ 0
+        p ← p − lr · √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε)           there alone
+
+    For gradients that are zero where there was no data, such as those of embeddings. t counts the tensor's steps, so that
+    a rare element is corrected less than it should be. Source: Kingma & Ba, 2015, arXiv:1412.6980, end of section 2.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class ScheduleFreeAdamW(Optimizer):
+    """Schedule-Free AdamW: averaging instead of a schedule (Defazio et al., 2024, arXiv:2405.15682, Algorithm 1).
+
+        n = g / (√(v / (1 − β₂ᵗ)) + ε) + wd · y
+        z ← z − γ n                                        γ = lr · min(1, t/T),  T: warmup
+        x ← (1 − c) x + c z                                c = γ̂² / Σ γ̂²,  γ̂ the largest γ so far
+        y = (1 − β₁) z + β₁ x
+
+    p is y while training: gradients are taken there. x is what to evaluate with and to keep: ``eval_params()`` here,
+    ``optimizer.eval()`` in PyTorch. lr stays constant; it is 1 to 10 times Adam's. As the authors' package, whose ``r`` is
+    0 and ``weight_lr_power`` 2. b1 must not be 0: x could not be had from y and z.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.0025
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Β₁ between z and x, β₂ of v (unit-less), in (0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    warmup : float, default 0.0
+        T, steps over which lr reaches its value, in [0, inf].
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: z (float32), v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.0025,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        warmup: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class DAdaptAdam(Optimizer):
+    """D-Adaptation: Adam that estimates its own lr (Defazio & Mishchenko, 2023, arXiv:2301.07733, Algorithm 5).
+
+        k = d · lr
+        r ← √β₂ r + (1 − √β₂) Σ k ⟨g, s / (√v + ε)⟩      with the s and v of the step before
+        m ← β₁ m + (1 − β₁) k g
+        v ← β₂ v + (1 − β₂) g²
+        s ← √β₂ s + (1 − √β₂) k g
+        d ← max(d, min(r / ((1 − √β₂) Σ|s|), d · growth_rate))
+        p ← p − m / (√v + ε) − k · wd · p
+
+    Sums run over all tensors. Leave ``lr`` at 1 and give its schedule there. As the authors' package, without its optional
+    bias correction.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 1.0
+        Learning rate, in parameter units per step, in [0, inf).
+    betas : 2 floats, default (0.9, 0.999)
+        Decay of the moving averages per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    d0 : float, default 1e-06
+        First estimate of the distance to the solution, in parameter units, in (0, inf].
+    growth_rate : float, default inf
+        Largest growth of the estimate per step, in [1, inf].
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32), v (float32), s (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 1.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        d0: float = 1e-06,
+        growth_rate: float = ...,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
 class Prodigy(Optimizer):
     """Prodigy: Adam that estimates its own learning rate (Mishchenko & Defazio, 2024, arXiv:2306.06101, Algorithm 4).
 
@@ -739,6 +1968,318 @@ class Prodigy(Optimizer):
         d0: float = 1e-06,
         d_coef: float = 1.0,
         growth_rate: float = ...,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class SGD(Optimizer):
+    """SGD with momentum (Polyak, 1964), as torch: the momentum begins at the first gradient, and ``dampening`` is 0.
+
+        m ← μ m + (1 − τ) g          m ← g at the first step; τ: dampening
+        p ← p − lr · m
+
+    ``weight_decay`` adds wd·p to the gradient.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    momentum : float, default 0.9
+        Μ, the share of the momentum that a step keeps, in [0, 1).
+    dampening : float, default 0.0
+        Τ, what is taken off the gradient's share (unit-less), in [0, 1].
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        momentum: float = 0.9,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class NesterovSGD(Optimizer):
+    """SGD with Nesterov's momentum (Nesterov, 1983; in this form Sutskever et al., 2013), as torch with ``nesterov=True``.
+
+        m ← μ m + g                  m ← g at the first step
+        p ← p − lr · (g + μ m)
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.001
+        Learning rate, in parameter units per step, in [0, inf).
+    momentum : float, default 0.9
+        Μ, the share of the momentum that a step keeps, in [0, 1).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: m (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.001,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class RMSprop(Optimizer):
+    """RMSProp (Tieleman & Hinton, 2012, lecture 6e of their course "Neural networks for machine learning"), as torch.
+
+    v ← α v + (1 − α) g²
+    p ← p − lr · g / (√v + ε)
+
+    v begins at zero and is not corrected for it: the first steps are up to 1/√(1 − α) times lr. ``weight_decay`` adds wd·p
+    to the gradient.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.01
+        Learning rate, in parameter units per step, in [0, inf).
+    alpha : float, default 0.99
+        Decay of the mean of squares per step (unit-less), in [0, 1).
+    eps : float, default 1e-08
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-08,
+        weight_decay: float = 0.0,
+        *,
+        state: str | Mapping[str, str] | None = None,
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        maximize: bool = False,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        backend: str | Backend = "cpu",
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class Adagrad(Optimizer):
+    """AdaGrad (Duchi, Hazan & Singer, 2011, JMLR 12:2121), as torch.
+
+        v ← v + g²
+        p ← p − lr/(1 + (t − 1) η) · g / (√v + ε)        η: lr_decay
+
+    v only grows, so that steps shrink as 1/√t at best. optax begins v at 0.1, torch and this at 0.
+
+    Parameters
+    ----------
+    params : array, or dict, list or tuple nest of arrays
+        Changed in place by ``step``. float64, float32, float16, bfloat16 (ml_dtypes), complex64 or complex128,
+        of any shape and strides. Arithmetic and state are float64 for float64 and complex128, else float32.
+        A complex number is one number here: second moments hold |g|².
+    lr : float or callable (step number, from 1) → float, default 0.01
+        Learning rate, in parameter units per step, in [0, inf).
+    lr_decay : float, default 0.0
+        Η, by which lr falls as 1/(1 + (t − 1) η), in [0, inf].
+    eps : float, default 1e-10
+        Added to the denominator, in units of the gradient, in [0, inf).
+    weight_decay : float, default 0.0
+        Strength of the decay towards zero, in [0, inf).
+    state : None, str or dict
+        How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
+        Slots here: v (float32). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Leaves of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima keep float32, too, which
+        "bfloat16" rounds up. Complex leaves cannot be rounded.
+    state_exclude : str or list of str
+        Name patterns of leaves whose state stays float32, such as ``("*embed*", "head.*")``, whatever their group says.
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    maximize : bool
+        Ascend instead of descend.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; ``eval_params`` gives it.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, leaf name, step and element.
+    groups : dict or None
+        Name pattern → what differs for the leaves that match it (the first pattern wins), such as
+        ``{"*.bias": {"weight_decay": 0.0}}``. Any hyper-parameter, ``maximize`` and ``state``.
+    backend : "cpu", "reference" or a backend
+        Compiled kernels, or plain NumPy.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``: steps 1, 1 + k, 1 + 2k, …
+        The steps themselves stay the same in every bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Callable[[int], float] = 0.01,
+        lr_decay: float = 0.0,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
         *,
         state: str | Mapping[str, str] | None = None,
         state_exclude: str | Sequence[str] = (),

@@ -203,7 +203,6 @@ class _Tracer:
     def moments(self) -> dict[str, tuple[Expr, ...]]:
         """Run the moments; the environment then holds what the step may see; returns what is to be stored."""
         rule, env = self.rule, self.env
-        env |= {s.name: self.load(s) for s in rule.slots}
         fresh = call(rule.moments, env)
         missing = [s.name for s in rule.slots if s.name not in fresh]
         if missing:
@@ -237,6 +236,8 @@ class _Tracer:
         p, g = self.array("p"), self.array("g")
         self.beside = {name: self.array(name) for name in self.weights.arrays}
         env |= {"p": self.weights.read(p, self.beside, keep), "g": g * env[GRAD_SCALE]}
+        env["raw"] = env["g"]
+        env |= {s.name: self.load(s) for s in rule.slots}
         for stage in rule.before:
             self.stage("g", stage)
         stored = self.moments()

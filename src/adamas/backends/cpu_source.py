@@ -50,6 +50,7 @@ SPELL = {
     "neg": "-{}",
     "pow": "{} ** {}",
     "sqrt": "{f}(np.sqrt({}))",
+    "log": "np.log({})",
     "abs": "abs({})",
     "where": "{1} if {0} else {2}",
     "gt": "{} > {}",

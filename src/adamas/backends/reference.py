@@ -24,6 +24,7 @@ _OPS: dict[str, Any] = {
     "div": np.divide,
     "neg": np.negative,
     "sqrt": np.sqrt,
+    "log": np.log,
     "abs": np.absolute,
     "where": np.where,
     "gt": np.greater,
@@ -274,9 +275,10 @@ class _Step:
     def measure_all(self) -> None:
         """Everything up to what may have to be summed over all tensors; writes nothing."""
         rule, env = self.rule, self.env
+        env["raw"] = env["g"]
+        self.load()
         for stage in rule.before:
             self.stage("g", stage)
-        self.load()
         fresh = call(rule.moments, env)
         self.stored = {s.name: fresh[s.name] for s in rule.slots if not isinstance(self.codecs[s.name], Projecting)}
         env |= fresh

@@ -1,0 +1,18 @@
+"""SGD with Nesterov's momentum (Nesterov, 1983; in this form Sutskever et al., 2013), as torch with ``nesterov=True``.
+
+m ← μ m + g                  m ← g at the first step
+p ← p − lr · (g + μ m)
+"""
+
+from adamas.rules import sgd
+
+
+def scalars(t, momentum):
+    return sgd.scalars(t, momentum, 0.0)
+
+
+def step(g, m, momentum):
+    return g + momentum * m
+
+
+rule = sgd.rule.but("nesterov", "NesterovSGD", __doc__, scalars=scalars, step=step).without("dampening")
