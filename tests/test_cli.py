@@ -438,9 +438,14 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path, monkeypatch):
 def test_rules_lists_every_rule_with_its_cost():
     result = adamas_cli("rules")
     assert result.exit_code == 0
-    lines = {line.split()[0]: line.split() for line in result.output.splitlines() if line.strip()}
+    costs, kept = result.output.split("State, passes over")
+    lines, by_codec = (
+        {line.split()[0]: line.split() for line in t.splitlines() if line.strip()} for t in (costs, kept)
+    )
     for name, rule in rules.REGISTRY.items():
         assert lines[name][1] == rule.title
+        assert len(by_codec[name]) == len(by_codec["state="])
+    assert by_codec["adamw"][1] == "8.00"
     assert lines["adamw"][-3:] == ["8", "1", "28"]  # reads p, g, m, v and writes p, m, v
     assert lines["amsgrad"][-3:] == ["12", "1", "36"]
     assert lines["lamb"][-3:] == ["8", "2", "44"]  # reads p, g, m, v once more for the norms

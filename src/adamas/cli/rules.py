@@ -58,24 +58,25 @@ def _list_rules() -> None:
     from adamas.memory import SQUARE, by_codec
     from adamas.rules import REGISTRY
 
-    table = Table("rule", "class", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("rule", "class"):
+        table.add_column(heading, no_wrap=True)
     table.add_column("source", width=16)
     table.add_column("slots")
     for heading in ("state\nbytes", "passes", "bytes\nmoved"):
-        table.add_column(heading, justify="right", max_width=11)
+        table.add_column(heading, justify="right", max_width=9)
     for name, rule in REGISTRY.items():
         slots = ", ".join(s.name for s in rule.slots)
         passes, moved = doctor.program(rule).passes, doctor.bytes_moved(rule)
         table.add_row(name, rule.title, _source(rule.doc), slots, doctor.state_bytes(rule), str(passes), str(moved))
     console().print(table)
     typer.echo("\nState, passes over the memory and bytes moved by a step are per parameter, all in float32.\n")
-    found = {name: by_codec(rule) for name, rule in REGISTRY.items()}
     table = Table("state=", box=None, pad_edge=False)
-    for name in found:
-        table.add_column(name, justify="right")
     for codec in CODECS:
-        sizes = (f"{held[1]:.2f}" if held else "—" for held in (by[codec] for by in found.values()))
-        table.add_row(codec, *sizes)
+        table.add_column(codec, justify="right")
+    for name, rule in REGISTRY.items():
+        held = by_codec(rule)
+        table.add_row(name, *(f"{found[1]:.2f}" if (found := held[codec]) else "—" for codec in CODECS))
     console().print(table)
     typer.echo(f"\nBytes of state a parameter, of a matrix of {SQUARE[0]:,} × {SQUARE[1]:,}; —: it holds no slot.")
     _cautions()
