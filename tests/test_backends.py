@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import adamas
+from adamas import rules
 from adamas.backends import cpu
 from adamas.backends.cpu_source import KERNEL
 from adamas.backends.reference import Reference
@@ -92,7 +93,7 @@ def test_float32_stays_close_to_float64(rule: str) -> None:
 @pytest.mark.parametrize("rule", cases.rule_names())
 def test_every_rule_descends(rule: str) -> None:
     """|x|² from a start of ones; ascends under maximize. A flipped sign fails both."""
-    options = {"d0": 0.1} if "d0" in REGISTRY[rule].hyper else {"lr": 0.05}
+    options = {"d0": 0.1} if "d0" in rules.get(rule).hyper else {"lr": 0.05}
     down, up = np.ones((4, 3)), np.ones((4, 3))
     for x, maximize in ((down, False), (up, True)):
         opt = adamas.optimizer_class(rule)(x, maximize=maximize, **options)

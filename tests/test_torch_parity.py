@@ -39,7 +39,8 @@ from adamas.rules import REGISTRY
 NAMES = [*EXCHANGED, "Adafactor", "SparseAdam"]
 INFO = {info.name: info for info in optim_db if info.name in NAMES}
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
-OPTIONS = ["state", "state_exclude", "max_grad_norm", "nonfinite", "weights", "seed", "ema", "diagnostics_every"]
+OPTIONS = ["state", "state_exclude", "max_grad_norm", "nonfinite", "cautious", "clip_update", "decouple_lr"]
+OPTIONS += ["weights", "seed", "ema", "diagnostics_every"]
 
 
 def shapes_of(name: str) -> list[tuple[int, ...]]:
@@ -170,10 +171,11 @@ def bits() -> list[Any]:
     clipped = {"max_grad_norm": 1.0, "maximize": True, "weight_decay": 0.1}
     table: list[tuple[str, torch.dtype, dict[str, Any]]] = []
     for rule in REGISTRY.values():
-        large = {"d0": 0.1} if rule.title == "Prodigy" else {"lr": 0.1}  # so that bfloat16 weights move
+        large = {"d0": 0.5} if "d0" in rule.hyper else {"lr": 0.1}  # so that bfloat16 weights move
+        decayed = {name: x for name, x in clipped.items() if name != "weight_decay" or name in rule.hyper}
         table += [
             (rule.title, torch.float32, {}),
-            (rule.title, torch.float32, clipped),
+            (rule.title, torch.float32, decayed),
             (rule.title, torch.bfloat16, large),
         ]
     table += [
@@ -499,7 +501,7 @@ def test_signatures_are_torchs_with_our_options_after(name: str) -> None:
     assert [n for n, _, _ in more] == ([] if name == "SparseAdam" else OPTIONS)
     assert all(kind == inspect.Parameter.KEYWORD_ONLY for _, kind, _ in more)
     state = None if name == "Adafactor" else "float32"  # None: as the rule says, which is factored
-    assert [d for _, _, d in more] in ([], [state, (), None, "propagate", None, 0, None, None])
+    assert [d for _, _, d in more] in ([], [state, (), None, "propagate", False, None, None, None, 0, None, None])
 
 
 @pytest.mark.parametrize("name", ["AMSGrad", "LAMB", "Prodigy"])

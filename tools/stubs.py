@@ -42,6 +42,9 @@ TYPES = {
     "max_grad_norm": "float | None",
     "nonfinite": 'Literal["propagate", "skip", "raise"]',
     "maximize": "bool",
+    "cautious": "bool",
+    "clip_update": "float | None",
+    "decouple_lr": "float | Literal[True] | None",
     "weights": 'Literal["stochastic", "kahan", "master"] | None',
     "ema": "float | None",
     "seed": "int",
@@ -92,7 +95,6 @@ from adamas.torch.table import ROWS as ROWS
 TORCH_TYPES = TYPES | {
     "params": "ParamsT",
     "lr": "float | Tensor",
-    "betas": "tuple[float | Tensor, float | Tensor]",
     "foreach": "bool | None",
     "fused": "bool | None",
     **dict.fromkeys(("amsgrad", "capturable", "decoupled_weight_decay", "differentiable", "maximize"), "bool"),
@@ -102,6 +104,8 @@ TORCH_TYPES = TYPES | {
 def _torch_type(name: str, default: object) -> str:
     if name in TORCH_TYPES:
         return TORCH_TYPES[name]
+    if name == "betas" and isinstance(default, tuple):
+        return f"tuple[{', '.join(['float | Tensor'] * len(default))}]"
     kinds = ["float | None" if x is None else "float" for x in default] if isinstance(default, tuple) else []
     return f"tuple[{', '.join(kinds)}]" if kinds else "float"
 

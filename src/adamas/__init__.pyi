@@ -54,6 +54,13 @@ class Adam(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -88,6 +95,9 @@ class Adam(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -132,6 +142,13 @@ class AdamW(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -166,6 +183,9 @@ class AdamW(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -211,6 +231,13 @@ class AMSGrad(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -245,6 +272,9 @@ class AMSGrad(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -254,7 +284,7 @@ class AMSGrad(Optimizer):
     ) -> None: ...
 
 class AMSGradOptax(Optimizer):
-    """AMSGrad as optax has it: the maximum is over the bias-corrected v (after Reddi, Kale & Kumar, 2018, arXiv:1904.09237).
+    """AMSGrad as optax has it (after Reddi, Kale & Kumar, 2018, arXiv:1904.09237): a maximum of bias-corrected v.
 
         w ← max(w, v / (1 − β₂ᵗ))
         p ← p − lr · (m / (1 − β₁ᵗ)) / (√w + ε)
@@ -290,6 +320,13 @@ class AMSGradOptax(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -324,6 +361,9 @@ class AMSGradOptax(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -370,6 +410,13 @@ class Adamax(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -404,6 +451,9 @@ class Adamax(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -452,6 +502,13 @@ class NAdam(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -487,6 +544,9 @@ class NAdam(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -534,6 +594,13 @@ class RAdam(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -568,6 +635,9 @@ class RAdam(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -614,6 +684,13 @@ class AdaBelief(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -648,6 +725,9 @@ class AdaBelief(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -663,8 +743,7 @@ class Yogi(Optimizer):
         v ← v − (1 − β₂) sign(v − g²) g²
         p ← p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)        then p shrinks by lr·wd
 
-    v begins at 1e-6. The bias corrections are not in the paper's algorithm; optax and the authors' experiments have them.
-    optax begins m, too, at 1e-6.
+    v begins at 1e-6. The bias corrections are not in the paper's algorithm; optax has them, and begins m at 1e-6, too.
 
     Parameters
     ----------
@@ -695,6 +774,13 @@ class Yogi(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -729,6 +815,9 @@ class Yogi(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -744,8 +833,8 @@ class LaProp(Optimizer):
         m ← β₁ m + (1 − β₁) g / (√(v / (1 − β₂ᵗ)) + ε)
         p ← p − lr · (m / (1 − β₁ᵗ) + wd · p)
 
-    β₁ and β₂ may be chosen apart: no β makes a step exceed lr by more than a share. The authors' package puts lr into m,
-    which differs where lr changes.
+    β₁ and β₂ may be chosen apart: whatever they are, a step is an average of g/√v̂. The authors' package puts lr into
+    m, which differs where lr changes.
 
     Parameters
     ----------
@@ -776,6 +865,13 @@ class LaProp(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -810,6 +906,9 @@ class LaProp(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -821,10 +920,10 @@ class LaProp(Optimizer):
 class ADOPT(Optimizer):
     """ADOPT: Adam that converges with any β₂ (Taniguchi et al., 2024, arXiv:2411.02853, Algorithm 2).
 
-        n ← g / max(√v, ε), of a modulus of at most (t − 1)^¼        v of the steps before, so that it knows no g
-        m ← β₁ m + (1 − β₁) n
-        v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where p rests
-        p ← p − lr · (m + wd · p)
+    n ← g / max(√v, ε), of a modulus of at most (t − 1)^¼        v of the steps before, so that it knows no g
+    m ← β₁ m + (1 − β₁) n
+    v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where p rests
+    p ← p − lr · (m + wd · p)
 
     Parameters
     ----------
@@ -855,6 +954,13 @@ class ADOPT(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -889,6 +995,9 @@ class ADOPT(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -898,7 +1007,7 @@ class ADOPT(Optimizer):
     ) -> None: ...
 
 class Adan(Optimizer):
-    """Adan: Adam with Nesterov's momentum by differences of gradients (Xie et al., 2022, arXiv:2208.06677, Algorithm 1).
+    """Adan: Nesterov's momentum from differences of gradients (Xie et al., 2022, arXiv:2208.06677, Algorithm 1).
 
         δ ← g − g₀,  g₀ ← g                              δ is 0 at the first step
         m ← β₁ m + (1 − β₁) g
@@ -906,8 +1015,8 @@ class Adan(Optimizer):
         v ← β₃ v + (1 − β₃) (g + β₂ δ)²
         p ← (p − lr · (m̂ + β₂ d̂) / (√v̂ + ε)) / (1 + lr wd)
 
-    As the authors' package: βs are what is kept (the paper's are what is taken in), and each average is corrected by its
-    own 1 − βᵗ. optax decays beside the step instead of dividing.
+    As the authors' package: βs are what is kept (the paper's are what is taken in), and each average is corrected by
+    its own 1 − βᵗ. optax decays beside the step instead of dividing.
 
     Parameters
     ----------
@@ -938,6 +1047,13 @@ class Adan(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -972,6 +1088,9 @@ class Adan(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -990,8 +1109,8 @@ class AdEMAMix(Optimizer):
 
         α(t) = min(1, t/T) α,   ln β₃(t) = ln β₁ ln β₃ / ((1 − t/T) ln β₃ + (t/T) ln β₁) up to t = T, then β₃
 
-    T, ``warmup``, is best the length of the run; 0 has α and β₃ from the start. The paper's schedules of α and β₃ may have
-    two lengths; here they have one.
+    T, ``warmup``, is best the length of the run; 0 has α and β₃ from the start. The paper's schedules of α and β₃ may
+    have two lengths; here they have one.
 
     Parameters
     ----------
@@ -1026,6 +1145,13 @@ class AdEMAMix(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1062,6 +1188,9 @@ class AdEMAMix(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1111,6 +1240,13 @@ class MARSAdamW(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1146,6 +1282,9 @@ class MARSAdamW(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1160,8 +1299,8 @@ class AdamAtan2(Optimizer):
         m, v as Adam
         p ← p − lr · (a · atan2(m / (1 − β₁ᵗ), b √(v / (1 − β₂ᵗ))) + wd · p)
 
-    A step is at most lr·a·π/2. Where |m̂| is small beside √v̂ it is AdamW's times a/b; a = 4/π makes the step of a constant
-    gradient 1. The paper has a = b = 1 in its section 4.3; a = 1.27 is customary since.
+    A step is at most lr·a·π/2. Where |m̂| is small beside √v̂ it is AdamW's times a/b; a = 4/π makes the step of a
+    constant gradient 1. The paper has a = b = 1; a = 1.27 is customary since.
 
     Parameters
     ----------
@@ -1194,6 +1333,13 @@ class AdamAtan2(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1229,6 +1375,9 @@ class AdamAtan2(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1274,6 +1423,13 @@ class StableAdamW(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1308,6 +1464,9 @@ class StableAdamW(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1351,6 +1510,13 @@ class LAMB(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1385,6 +1551,9 @@ class LAMB(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1428,6 +1597,13 @@ class Lion(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1461,6 +1637,9 @@ class Lion(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1475,8 +1654,8 @@ class AdamMini(Optimizer):
         v ← β₂ v + (1 − β₂) mean(g²)          over all weights of one output, the rest of a tensor's first dimension
         p ← AdamW's step with that v
 
-    It is AdamW with ``state={"v": "mean"}``. The paper has one v a head for queries and keys; here each of their rows has
-    its own. A vector has one v.
+    It is AdamW with ``state={"v": "mean"}``. The paper has one v a head for queries and keys; here each of their rows
+    has its own. A vector has one v.
 
     Parameters
     ----------
@@ -1507,6 +1686,13 @@ class AdamMini(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1541,6 +1727,9 @@ class AdamMini(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1592,6 +1781,13 @@ class Adafactor(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1627,6 +1823,9 @@ class Adafactor(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1641,8 +1840,9 @@ class LazyAdam(Optimizer):
         m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²            where g ≠ 0
         p ← p − lr · √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε)           there alone
 
-    For gradients that are zero where there was no data, such as those of embeddings. t counts the tensor's steps, so that
-    a rare element is corrected less than it should be. Source: Kingma & Ba, 2015, arXiv:1412.6980, end of section 2.
+    For gradients that are zero where there was no data, such as those of embeddings. t counts the tensor's steps, so
+    that a rare element is corrected less than it should be. ε beside the raw √v: Kingma & Ba, 2015, arXiv:1412.6980,
+    end of section 2.
 
     Parameters
     ----------
@@ -1671,6 +1871,13 @@ class LazyAdam(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1704,6 +1911,9 @@ class LazyAdam(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1721,8 +1931,8 @@ class ScheduleFreeAdamW(Optimizer):
         y = (1 − β₁) z + β₁ x
 
     p is y while training: gradients are taken there. x is what to evaluate with and to keep: ``eval_params()`` here,
-    ``optimizer.eval()`` in PyTorch. lr stays constant; it is 1 to 10 times Adam's. As the authors' package, whose ``r`` is
-    0 and ``weight_lr_power`` 2. b1 must not be 0: x could not be had from y and z.
+    ``optimizer.eval()`` in PyTorch. lr stays constant; it is 1 to 10 times Adam's. As the authors' package, whose ``r``
+    is 0 and ``weight_lr_power`` 2. β₁ must not be 0: x could not be had from y and z.
 
     Parameters
     ----------
@@ -1755,6 +1965,13 @@ class ScheduleFreeAdamW(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1790,6 +2007,9 @@ class ScheduleFreeAdamW(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1809,8 +2029,8 @@ class DAdaptAdam(Optimizer):
         d ← max(d, min(r / ((1 − √β₂) Σ|s|), d · growth_rate))
         p ← p − m / (√v + ε) − k · wd · p
 
-    Sums run over all tensors. Leave ``lr`` at 1 and give its schedule there. As the authors' package, without its optional
-    bias correction.
+    Sums run over all tensors. Leave ``lr`` at 1 and give its schedule there. As the authors' package, without its
+    optional bias correction.
 
     Parameters
     ----------
@@ -1845,6 +2065,13 @@ class DAdaptAdam(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1881,6 +2108,9 @@ class DAdaptAdam(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -1937,6 +2167,13 @@ class Prodigy(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -1974,6 +2211,9 @@ class Prodigy(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -2019,6 +2259,13 @@ class SGD(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -2053,6 +2300,9 @@ class SGD(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -2062,10 +2312,10 @@ class SGD(Optimizer):
     ) -> None: ...
 
 class NesterovSGD(Optimizer):
-    """SGD with Nesterov's momentum (Nesterov, 1983; in this form Sutskever et al., 2013), as torch with ``nesterov=True``.
+    """SGD with Nesterov's momentum (Nesterov, 1983, as Sutskever et al., 2013, write it), as torch's ``nesterov=True``.
 
-        m ← μ m + g                  m ← g at the first step
-        p ← p − lr · (g + μ m)
+    m ← μ m + g                  m ← g at the first step
+    p ← p − lr · (g + μ m)
 
     Parameters
     ----------
@@ -2094,6 +2344,13 @@ class NesterovSGD(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -2127,6 +2384,9 @@ class NesterovSGD(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -2141,8 +2401,8 @@ class RMSprop(Optimizer):
     v ← α v + (1 − α) g²
     p ← p − lr · g / (√v + ε)
 
-    v begins at zero and is not corrected for it: the first steps are up to 1/√(1 − α) times lr. ``weight_decay`` adds wd·p
-    to the gradient.
+    v begins at zero and is not corrected for it: the first steps are up to 1/√(1 − α) times lr. ``weight_decay`` adds
+    wd·p to the gradient.
 
     Parameters
     ----------
@@ -2173,6 +2433,13 @@ class RMSprop(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -2207,6 +2474,9 @@ class RMSprop(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -2252,6 +2522,13 @@ class Adagrad(Optimizer):
         raise FloatingPointError with nothing changed.
     maximize : bool
         Ascend instead of descend.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -2286,6 +2563,9 @@ class Adagrad(Optimizer):
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
         maximize: bool = False,
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         ema: float | None = None,
         seed: int = 0,

@@ -200,7 +200,8 @@ class Expr(Word):
     def apply(self, op: str, *args: Any) -> Expr:
         nodes = tuple(a if isinstance(a, Expr) else Expr("const", value=float(a)) for a in args)
         if op in ("pow", "log") and any(n.element for n in nodes):
-            raise TypeError(f"{op} is for scalars: an element has no vector form of it; write x * x or sqrt(x)")
+            what = "x**y" if op == "pow" else f"{op}(x)"
+            raise TypeError(f"{what} is for scalars: an element has no vector form of it; write x * x or sqrt(x)")
         if op == "div" and nodes[0].element and not nodes[1].element:
             return self.apply("mul", nodes[0], self.apply("div", 1.0, nodes[1]))
         return Expr(op, nodes, any(n.element for n in nodes), max(n.level for n in nodes))
@@ -492,6 +493,7 @@ class Rule:
     step(…): the update u, from *fresh* slots and *fresh* memory.
     size: the scalar that multiplies u (``lr`` or one of ``scalars``).
     view(p, …): the parameters to evaluate with, where they differ from those to train.
+    combines: whether u is a step in units of lr, which stages around it may mask or clip.
     """
 
     name: str
@@ -509,6 +511,7 @@ class Rule:
     carry: Callable[..., dict[str, Any]] | None = None
     size: str = "lr"
     view: Callable[..., Any] | None = None
+    combines: bool = True
 
     def __post_init__(self) -> None:
         full = {name: self._complete(name, h) for name, h in self.hyper.items()}

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from adamas import conversion, nest, noise, rules
+from adamas import compose, conversion, nest, noise, rules
 from adamas.backends import Backend, Tensor, order_of
 from adamas.codecs import CODECS, SMALL, Codec
 from adamas.diagnostics import Diagnostics, Observer
@@ -32,6 +32,7 @@ OPTIONS: dict[str, Any] = {
     "max_grad_norm": None,
     "nonfinite": "propagate",
     "maximize": False,
+    **compose.OPTIONS,
     "weights": None,
     "ema": None,
     "seed": 0,
@@ -64,6 +65,13 @@ nonfinite : "propagate", "skip" or "raise"
     raise FloatingPointError with nothing changed.
 maximize : bool
     Ascend instead of descend.
+cautious : bool
+    Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+clip_update : float or None
+    Largest root mean square of a leaf's update before lr; larger ones are scaled down. By group too.
+decouple_lr : float, True or None
+    Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+    here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
 weights : None, "stochastic", "kahan" or "master"
     How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
     stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. Wider ones need none.
@@ -133,7 +141,7 @@ def check_flag(name: str, value: Any) -> None:
 class Optimizer:
     """Base of the optimizers over NumPy arrays; see the classes made from the rules, such as ``adamas.Adam``."""
 
-    rule: ClassVar[Rule]
+    rule: Rule
 
     def __init__(self, params: Params, *args: Any, **kwargs: Any) -> None:
         options = bind(type(self), params, args, kwargs)
@@ -143,6 +151,7 @@ class Optimizer:
         self._backend = options.pop("backend")
         self._weights, self._ema, self._seed = (options.pop(name) for name in ("weights", "ema", "seed"))
         check_keeping(self._ema, self._seed)
+        self._compose({name: options.pop(name) for name in compose.OPTIONS}, options)
         self._exclude = check_exclude(options.pop("state_exclude"))
         leaves = nest.flatten(params)
         for name, p in leaves.items():
@@ -156,12 +165,19 @@ class Optimizer:
 
     # ---- construction
 
-    def _split(self, names: list[str], groups: Any, base: dict[str, Any]) -> list[dict[str, Any]]:
+    def _compose(self, extras: dict[str, Any], options: dict[str, Any]) -> None:
+        """Put the stages that were asked for around the rule, and their values beside its hyper-parameters."""
+        compose.check(extras)
+        self._used = compose.in_use(extras)
+        self.rule = compose.composed(type(self).rule, self._used)
+        options.update({name: extras[name] for name in compose.HYPER if name in self._used})
+
+    def _split(self, names: list[str], patterns: Any, base: dict[str, Any]) -> list[dict[str, Any]]:
         """The default group and one for each pattern; every leaf is in one of them."""
-        if groups is not None and not isinstance(groups, Mapping):
-            raise TypeError(f"groups: expected a dict of name pattern → options, got {groups!r}")
+        if patterns is not None and not isinstance(patterns, Mapping):
+            raise TypeError(f"groups: expected a dict of name pattern → options, got {patterns!r}")
         left, out = list(names), []
-        for pattern, changes in (groups or {}).items():
+        for pattern, changes in (patterns or {}).items():
             if not isinstance(pattern, str) or not isinstance(changes, Mapping):
                 raise TypeError(f"groups: expected name pattern → dict of options, got {pattern!r}: {changes!r}")
             unknown = [k for k in changes if k not in base]
@@ -172,7 +188,10 @@ class Optimizer:
                 raise ValueError(f"groups: {pattern!r} matches no leaf{nest.nearest(pattern, left or names)}")
             left = [n for n in left if n not in mine]
             out.append({"names": mine, **base, **changes})
-        return [{"names": left, **base}, *out]
+        groups = [{"names": left, **base}, *out]
+        for group in groups:
+            compose.settle(group, self._used)
+        return groups
 
     def _build(self, leaves: Mapping[str, Any], orders: Mapping[str, Any] | None = None) -> None:
         """State and plan for these leaves, with the axes in given orders or as the parameters lie in memory."""
@@ -378,12 +397,13 @@ class Optimizer:
         return groups
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {k: v for k, v in self.__dict__.items() if k not in ("_plan", "_state", "_form", "_checked")}
+        kept = {k: v for k, v in self.__dict__.items() if k not in ("_plan", "_state", "_form", "_checked", "rule")}
         return {**kept, "saved": self._state.export()}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         saved = kept.pop("saved")
         self.__dict__.update(kept)
+        self.rule = compose.composed(type(self).rule, self._used)
         self._build(nest.flatten(self.params), saved["order"])
         self._take(saved)
 

@@ -3,8 +3,8 @@
     m, v as Adam
     p ← p − lr · (a · atan2(m / (1 − β₁ᵗ), b √(v / (1 − β₂ᵗ))) + wd · p)
 
-A step is at most lr·a·π/2. Where |m̂| is small beside √v̂ it is AdamW's times a/b; a = 4/π makes the step of a constant
-gradient 1. The paper has a = b = 1 in its section 4.3; a = 1.27 is customary since.
+A step is at most lr·a·π/2. Where |m̂| is small beside √v̂ it is AdamW's times a/b; a = 4/π makes the step of a
+constant gradient 1. The paper has a = b = 1; a = 1.27 is customary since.
 """
 
 import math

@@ -3,8 +3,8 @@
     v ← β₂ v + (1 − β₂) mean(g²)          over all weights of one output, the rest of a tensor's first dimension
     p ← AdamW's step with that v
 
-It is AdamW with ``state={"v": "mean"}``. The paper has one v a head for queries and keys; here each of their rows has
-its own. A vector has one v.
+It is AdamW with ``state={"v": "mean"}``. The paper has one v a head for queries and keys; here each of their rows
+has its own. A vector has one v.
 """
 
 from dataclasses import replace

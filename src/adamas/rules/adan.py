@@ -1,4 +1,4 @@
-"""Adan: Adam with Nesterov's momentum by differences of gradients (Xie et al., 2022, arXiv:2208.06677, Algorithm 1).
+"""Adan: Nesterov's momentum from differences of gradients (Xie et al., 2022, arXiv:2208.06677, Algorithm 1).
 
     δ ← g − g₀,  g₀ ← g                              δ is 0 at the first step
     m ← β₁ m + (1 − β₁) g
@@ -6,8 +6,8 @@
     v ← β₃ v + (1 − β₃) (g + β₂ δ)²
     p ← (p − lr · (m̂ + β₂ d̂) / (√v̂ + ε)) / (1 + lr wd)
 
-As the authors' package: βs are what is kept (the paper's are what is taken in), and each average is corrected by its
-own 1 − βᵗ. optax decays beside the step instead of dividing.
+As the authors' package: βs are what is kept (the paper's are what is taken in), and each average is corrected by
+its own 1 − βᵗ. optax decays beside the step instead of dividing.
 """
 
 from adamas.language import Rule, Slot, Stage, abs2, ema, sqrt

@@ -7,8 +7,8 @@
 
     α(t) = min(1, t/T) α,   ln β₃(t) = ln β₁ ln β₃ / ((1 − t/T) ln β₃ + (t/T) ln β₁) up to t = T, then β₃
 
-T, ``warmup``, is best the length of the run; 0 has α and β₃ from the start. The paper's schedules of α and β₃ may have
-two lengths; here they have one.
+T, ``warmup``, is best the length of the run; 0 has α and β₃ from the start. The paper's schedules of α and β₃ may
+have two lengths; here they have one.
 """
 
 from adamas.language import Hyper, Rule, Slot, abs2, decoupled, ema, log, maximum, minimum, sqrt

@@ -1,4 +1,4 @@
-"""AMSGrad as optax has it: the maximum is over the bias-corrected v (after Reddi, Kale & Kumar, 2018, arXiv:1904.09237).
+"""AMSGrad as optax has it (after Reddi, Kale & Kumar, 2018, arXiv:1904.09237): a maximum of bias-corrected v.
 
     w ← max(w, v / (1 − β₂ᵗ))
     p ← p − lr · (m / (1 − β₁ᵗ)) / (√w + ε)

@@ -8,14 +8,28 @@
     d ← max(d, min(r / ((1 − √β₂) Σ|s|), d · growth_rate))
     p ← p − m / (√v + ε) − k · wd · p
 
-Sums run over all tensors. Leave ``lr`` at 1 and give its schedule there. As the authors' package, without its optional
-bias correction.
+Sums run over all tensors. Leave ``lr`` at 1 and give its schedule there. As the authors' package, without its
+optional bias correction.
 """
 
 import math
 
-from adamas.language import Hyper, Measure, Rule, Scalar, Slot, Stage, abs2, absolute, ema, inner, maximum, minimum
-from adamas.language import sqrt, where
+from adamas.language import (
+    Hyper,
+    Measure,
+    Rule,
+    Scalar,
+    Slot,
+    Stage,
+    abs2,
+    absolute,
+    ema,
+    inner,
+    maximum,
+    minimum,
+    sqrt,
+    where,
+)
 
 
 def scalars(lr, b2, d):
@@ -61,5 +75,6 @@ rule = Rule(
     carry=carry,
     step=step,
     size="whole",  # k is in m already
+    combines=False,
     after=(Stage(lambda u, p, wd, k: u + (k * wd) * p),),
 )

@@ -4,8 +4,8 @@
     m ← β₁ m + (1 − β₁) g / (√(v / (1 − β₂ᵗ)) + ε)
     p ← p − lr · (m / (1 − β₁ᵗ) + wd · p)
 
-β₁ and β₂ may be chosen apart: no β makes a step exceed lr by more than a share. The authors' package puts lr into m,
-which differs where lr changes.
+β₁ and β₂ may be chosen apart: whatever they are, a step is an average of g/√v̂. The authors' package puts lr into
+m, which differs where lr changes.
 """
 
 from adamas.language import Rule, Slot, abs2, decoupled, ema, sqrt

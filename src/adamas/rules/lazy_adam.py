@@ -3,8 +3,9 @@
     m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²            where g ≠ 0
     p ← p − lr · √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε)           there alone
 
-For gradients that are zero where there was no data, such as those of embeddings. t counts the tensor's steps, so that
-a rare element is corrected less than it should be. Source: Kingma & Ba, 2015, arXiv:1412.6980, end of section 2.
+For gradients that are zero where there was no data, such as those of embeddings. t counts the tensor's steps, so
+that a rare element is corrected less than it should be. ε beside the raw √v: Kingma & Ba, 2015, arXiv:1412.6980,
+end of section 2.
 """
 
 from dataclasses import replace

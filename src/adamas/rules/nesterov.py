@@ -1,4 +1,4 @@
-"""SGD with Nesterov's momentum (Nesterov, 1983; in this form Sutskever et al., 2013), as torch with ``nesterov=True``.
+"""SGD with Nesterov's momentum (Nesterov, 1983, as Sutskever et al., 2013, write it), as torch's ``nesterov=True``.
 
 m ← μ m + g                  m ← g at the first step
 p ← p − lr · (g + μ m)

@@ -3,8 +3,8 @@
 v ← α v + (1 − α) g²
 p ← p − lr · g / (√v + ε)
 
-v begins at zero and is not corrected for it: the first steps are up to 1/√(1 − α) times lr. ``weight_decay`` adds wd·p
-to the gradient.
+v begins at zero and is not corrected for it: the first steps are up to 1/√(1 − α) times lr. ``weight_decay`` adds
+wd·p to the gradient.
 """
 
 from adamas.language import Hyper, Rule, Slot, abs2, ema, l2, sqrt

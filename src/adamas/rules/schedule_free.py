@@ -6,8 +6,8 @@
     y = (1 − β₁) z + β₁ x
 
 p is y while training: gradients are taken there. x is what to evaluate with and to keep: ``eval_params()`` here,
-``optimizer.eval()`` in PyTorch. lr stays constant; it is 1 to 10 times Adam's. As the authors' package, whose ``r`` is
-0 and ``weight_lr_power`` 2. b1 must not be 0: x could not be had from y and z.
+``optimizer.eval()`` in PyTorch. lr stays constant; it is 1 to 10 times Adam's. As the authors' package, whose ``r``
+is 0 and ``weight_lr_power`` 2. β₁ must not be 0: x could not be had from y and z.
 """
 
 from adamas.language import Hyper, Rule, Scalar, Slot, abs2, ema, maximum, minimum, sqrt
@@ -48,5 +48,6 @@ rule = Rule(
     moments=moments,
     step=step,
     size="whole",  # n has lr already
+    combines=False,
     view=lambda p, z, b1: z + (p - z) / b1,
 )

@@ -4,8 +4,7 @@
     v ← v − (1 − β₂) sign(v − g²) g²
     p ← p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)        then p shrinks by lr·wd
 
-v begins at 1e-6. The bias corrections are not in the paper's algorithm; optax and the authors' experiments have them.
-optax begins m, too, at 1e-6.
+v begins at 1e-6. The bias corrections are not in the paper's algorithm; optax has them, and begins m at 1e-6, too.
 """
 
 from adamas.language import Rule, Slot, abs2, decoupled, ema, sign

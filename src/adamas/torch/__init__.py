@@ -56,6 +56,13 @@ max_grad_norm : float or None
 nonfinite : "propagate", "skip" or "raise"
     What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
     raise FloatingPointError with nothing changed.
+cautious : bool
+    Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+clip_update : float or None
+    Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+decouple_lr : float, True or None
+    Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+    here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
 weights : None, "stochastic", "kahan" or "master"
     How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
     stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.

@@ -53,6 +53,13 @@ class Adam(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -87,6 +94,9 @@ class Adam(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -132,6 +142,13 @@ class AdamW(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -165,6 +182,9 @@ class AdamW(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -212,6 +232,13 @@ class Adamax(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -243,6 +270,9 @@ class Adamax(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -292,6 +322,13 @@ class NAdam(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -325,6 +362,9 @@ class NAdam(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -373,6 +413,13 @@ class RAdam(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -405,6 +452,9 @@ class RAdam(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -457,6 +507,13 @@ class Adafactor(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -487,6 +544,9 @@ class Adafactor(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -533,6 +593,13 @@ class AMSGrad(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -565,6 +632,9 @@ class AMSGrad(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -572,7 +642,7 @@ class AMSGrad(Optimizer):
     ) -> None: ...
 
 class AMSGradOptax(Optimizer):
-    """AMSGrad as optax has it: the maximum is over the bias-corrected v (after Reddi, Kale & Kumar, 2018, arXiv:1904.09237).
+    """AMSGrad as optax has it (after Reddi, Kale & Kumar, 2018, arXiv:1904.09237): a maximum of bias-corrected v.
 
         w ← max(w, v / (1 − β₂ᵗ))
         p ← p − lr · (m / (1 − β₁ᵗ)) / (√w + ε)
@@ -611,6 +681,13 @@ class AMSGradOptax(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -643,6 +720,9 @@ class AMSGradOptax(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -690,6 +770,13 @@ class AdaBelief(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -722,6 +809,9 @@ class AdaBelief(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -735,8 +825,7 @@ class Yogi(Optimizer):
         v ← v − (1 − β₂) sign(v − g²) g²
         p ← p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)        then p shrinks by lr·wd
 
-    v begins at 1e-6. The bias corrections are not in the paper's algorithm; optax and the authors' experiments have them.
-    optax begins m, too, at 1e-6.
+    v begins at 1e-6. The bias corrections are not in the paper's algorithm; optax has them, and begins m at 1e-6, too.
 
     Parameters
     ----------
@@ -770,6 +859,13 @@ class Yogi(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -802,6 +898,9 @@ class Yogi(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -815,8 +914,8 @@ class LaProp(Optimizer):
         m ← β₁ m + (1 − β₁) g / (√(v / (1 − β₂ᵗ)) + ε)
         p ← p − lr · (m / (1 − β₁ᵗ) + wd · p)
 
-    β₁ and β₂ may be chosen apart: no β makes a step exceed lr by more than a share. The authors' package puts lr into m,
-    which differs where lr changes.
+    β₁ and β₂ may be chosen apart: whatever they are, a step is an average of g/√v̂. The authors' package puts lr into
+    m, which differs where lr changes.
 
     Parameters
     ----------
@@ -850,6 +949,13 @@ class LaProp(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -882,6 +988,9 @@ class LaProp(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -891,10 +1000,10 @@ class LaProp(Optimizer):
 class ADOPT(Optimizer):
     """ADOPT: Adam that converges with any β₂ (Taniguchi et al., 2024, arXiv:2411.02853, Algorithm 2).
 
-        n ← g / max(√v, ε), of a modulus of at most (t − 1)^¼        v of the steps before, so that it knows no g
-        m ← β₁ m + (1 − β₁) n
-        v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where p rests
-        p ← p − lr · (m + wd · p)
+    n ← g / max(√v, ε), of a modulus of at most (t − 1)^¼        v of the steps before, so that it knows no g
+    m ← β₁ m + (1 − β₁) n
+    v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where p rests
+    p ← p − lr · (m + wd · p)
 
     Parameters
     ----------
@@ -928,6 +1037,13 @@ class ADOPT(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -960,6 +1076,9 @@ class ADOPT(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -967,7 +1086,7 @@ class ADOPT(Optimizer):
     ) -> None: ...
 
 class Adan(Optimizer):
-    """Adan: Adam with Nesterov's momentum by differences of gradients (Xie et al., 2022, arXiv:2208.06677, Algorithm 1).
+    """Adan: Nesterov's momentum from differences of gradients (Xie et al., 2022, arXiv:2208.06677, Algorithm 1).
 
         δ ← g − g₀,  g₀ ← g                              δ is 0 at the first step
         m ← β₁ m + (1 − β₁) g
@@ -975,8 +1094,8 @@ class Adan(Optimizer):
         v ← β₃ v + (1 − β₃) (g + β₂ δ)²
         p ← (p − lr · (m̂ + β₂ d̂) / (√v̂ + ε)) / (1 + lr wd)
 
-    As the authors' package: βs are what is kept (the paper's are what is taken in), and each average is corrected by its
-    own 1 − βᵗ. optax decays beside the step instead of dividing.
+    As the authors' package: βs are what is kept (the paper's are what is taken in), and each average is corrected by
+    its own 1 − βᵗ. optax decays beside the step instead of dividing.
 
     Parameters
     ----------
@@ -1010,6 +1129,13 @@ class Adan(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1029,7 +1155,7 @@ class Adan(Optimizer):
         self,
         params: ParamsT,
         lr: float | Tensor = 0.001,
-        betas: tuple[float | Tensor, float | Tensor] = (0.98, 0.92, 0.99),
+        betas: tuple[float | Tensor, float | Tensor, float | Tensor] = (0.98, 0.92, 0.99),
         eps: float = 1e-08,
         weight_decay: float = 0.0,
         *,
@@ -1042,6 +1168,9 @@ class Adan(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1058,8 +1187,8 @@ class AdEMAMix(Optimizer):
 
         α(t) = min(1, t/T) α,   ln β₃(t) = ln β₁ ln β₃ / ((1 − t/T) ln β₃ + (t/T) ln β₁) up to t = T, then β₃
 
-    T, ``warmup``, is best the length of the run; 0 has α and β₃ from the start. The paper's schedules of α and β₃ may have
-    two lengths; here they have one.
+    T, ``warmup``, is best the length of the run; 0 has α and β₃ from the start. The paper's schedules of α and β₃ may
+    have two lengths; here they have one.
 
     Parameters
     ----------
@@ -1097,6 +1226,13 @@ class AdEMAMix(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1116,7 +1252,7 @@ class AdEMAMix(Optimizer):
         self,
         params: ParamsT,
         lr: float | Tensor = 0.001,
-        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999, 0.9999),
+        betas: tuple[float | Tensor, float | Tensor, float | Tensor] = (0.9, 0.999, 0.9999),
         eps: float = 1e-08,
         weight_decay: float = 0.0,
         alpha: float = 5.0,
@@ -1131,6 +1267,9 @@ class AdEMAMix(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1181,6 +1320,13 @@ class MARSAdamW(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1214,6 +1360,9 @@ class MARSAdamW(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1226,8 +1375,8 @@ class AdamAtan2(Optimizer):
         m, v as Adam
         p ← p − lr · (a · atan2(m / (1 − β₁ᵗ), b √(v / (1 − β₂ᵗ))) + wd · p)
 
-    A step is at most lr·a·π/2. Where |m̂| is small beside √v̂ it is AdamW's times a/b; a = 4/π makes the step of a constant
-    gradient 1. The paper has a = b = 1 in its section 4.3; a = 1.27 is customary since.
+    A step is at most lr·a·π/2. Where |m̂| is small beside √v̂ it is AdamW's times a/b; a = 4/π makes the step of a
+    constant gradient 1. The paper has a = b = 1; a = 1.27 is customary since.
 
     Parameters
     ----------
@@ -1263,6 +1412,13 @@ class AdamAtan2(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1296,6 +1452,9 @@ class AdamAtan2(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1342,6 +1501,13 @@ class StableAdamW(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1374,6 +1540,9 @@ class StableAdamW(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1418,6 +1587,13 @@ class LAMB(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1450,6 +1626,9 @@ class LAMB(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1494,6 +1673,13 @@ class Lion(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1525,6 +1711,9 @@ class Lion(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1537,8 +1726,8 @@ class AdamMini(Optimizer):
         v ← β₂ v + (1 − β₂) mean(g²)          over all weights of one output, the rest of a tensor's first dimension
         p ← AdamW's step with that v
 
-    It is AdamW with ``state={"v": "mean"}``. The paper has one v a head for queries and keys; here each of their rows has
-    its own. A vector has one v.
+    It is AdamW with ``state={"v": "mean"}``. The paper has one v a head for queries and keys; here each of their rows
+    has its own. A vector has one v.
 
     Parameters
     ----------
@@ -1572,6 +1761,13 @@ class AdamMini(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1604,6 +1800,9 @@ class AdamMini(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1616,8 +1815,9 @@ class LazyAdam(Optimizer):
         m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²            where g ≠ 0
         p ← p − lr · √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε)           there alone
 
-    For gradients that are zero where there was no data, such as those of embeddings. t counts the tensor's steps, so that
-    a rare element is corrected less than it should be. Source: Kingma & Ba, 2015, arXiv:1412.6980, end of section 2.
+    For gradients that are zero where there was no data, such as those of embeddings. t counts the tensor's steps, so
+    that a rare element is corrected less than it should be. ε beside the raw √v: Kingma & Ba, 2015, arXiv:1412.6980,
+    end of section 2.
 
     Parameters
     ----------
@@ -1649,6 +1849,13 @@ class LazyAdam(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1680,6 +1887,9 @@ class LazyAdam(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1695,8 +1905,8 @@ class ScheduleFreeAdamW(Optimizer):
         y = (1 − β₁) z + β₁ x
 
     p is y while training: gradients are taken there. x is what to evaluate with and to keep: ``eval_params()`` here,
-    ``optimizer.eval()`` in PyTorch. lr stays constant; it is 1 to 10 times Adam's. As the authors' package, whose ``r`` is
-    0 and ``weight_lr_power`` 2. b1 must not be 0: x could not be had from y and z.
+    ``optimizer.eval()`` in PyTorch. lr stays constant; it is 1 to 10 times Adam's. As the authors' package, whose ``r``
+    is 0 and ``weight_lr_power`` 2. β₁ must not be 0: x could not be had from y and z.
 
     Parameters
     ----------
@@ -1732,6 +1942,13 @@ class ScheduleFreeAdamW(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1765,6 +1982,9 @@ class ScheduleFreeAdamW(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1782,8 +2002,8 @@ class DAdaptAdam(Optimizer):
         d ← max(d, min(r / ((1 − √β₂) Σ|s|), d · growth_rate))
         p ← p − m / (√v + ε) − k · wd · p
 
-    Sums run over all tensors. Leave ``lr`` at 1 and give its schedule there. As the authors' package, without its optional
-    bias correction.
+    Sums run over all tensors. Leave ``lr`` at 1 and give its schedule there. As the authors' package, without its
+    optional bias correction.
 
     Parameters
     ----------
@@ -1821,6 +2041,13 @@ class DAdaptAdam(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1855,6 +2082,9 @@ class DAdaptAdam(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1912,6 +2142,13 @@ class Prodigy(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -1947,6 +2184,9 @@ class Prodigy(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -1981,7 +2221,7 @@ class SGD(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: m (exp_avg). Codecs, with the bytes of an element:
+        Slots: m (momentum_buffer). Codecs, with the bytes of an element:
         "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
@@ -1993,6 +2233,13 @@ class SGD(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -2025,6 +2272,9 @@ class SGD(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -2032,10 +2282,10 @@ class SGD(Optimizer):
     ) -> None: ...
 
 class NesterovSGD(Optimizer):
-    """SGD with Nesterov's momentum (Nesterov, 1983; in this form Sutskever et al., 2013), as torch with ``nesterov=True``.
+    """SGD with Nesterov's momentum (Nesterov, 1983, as Sutskever et al., 2013, write it), as torch's ``nesterov=True``.
 
-        m ← μ m + g                  m ← g at the first step
-        p ← p − lr · (g + μ m)
+    m ← μ m + g                  m ← g at the first step
+    p ← p − lr · (g + μ m)
 
     Parameters
     ----------
@@ -2067,6 +2317,13 @@ class NesterovSGD(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -2098,6 +2355,9 @@ class NesterovSGD(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -2110,8 +2370,8 @@ class RMSprop(Optimizer):
     v ← α v + (1 − α) g²
     p ← p − lr · g / (√v + ε)
 
-    v begins at zero and is not corrected for it: the first steps are up to 1/√(1 − α) times lr. ``weight_decay`` adds wd·p
-    to the gradient.
+    v begins at zero and is not corrected for it: the first steps are up to 1/√(1 − α) times lr. ``weight_decay`` adds
+    wd·p to the gradient.
 
     Parameters
     ----------
@@ -2133,7 +2393,7 @@ class RMSprop(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: v (exp_avg_sq). Codecs, with the bytes of an element:
+        Slots: v (square_avg). Codecs, with the bytes of an element:
         "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
@@ -2145,6 +2405,13 @@ class RMSprop(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -2177,6 +2444,9 @@ class RMSprop(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,
@@ -2211,7 +2481,7 @@ class Adagrad(Optimizer):
         True raises NotImplementedError.
     state : None, str or dict
         How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: v (exp_avg_sq). Codecs, with the bytes of an element:
+        Slots: v (sum). Codecs, with the bytes of an element:
         "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
         Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
         too, which "bfloat16" rounds up.
@@ -2223,6 +2493,13 @@ class Adagrad(Optimizer):
     nonfinite : "propagate", "skip" or "raise"
         What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
         raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
     weights : None, "stochastic", "kahan" or "master"
         How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
         stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
@@ -2255,6 +2532,9 @@ class Adagrad(Optimizer):
         state_exclude: str | Sequence[str] = (),
         max_grad_norm: float | None = None,
         nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
         weights: Literal["stochastic", "kahan", "master"] | None = None,
         seed: int = 0,
         ema: float | None = None,

@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from adamas import compose
 from adamas.nest import differences
 from adamas.state import Arena
+from adamas.torch.averages import take
 from adamas.torch.engine import Group, named, names
 from adamas.torch.leaf import Leaf
 from adamas.torch.making import make_leaf
 from adamas.torch.table import NO_OPS
 
 #: What a group keeps as declared, whatever a file says: how it stores and computes, never what.
-DECLARED = ("state", "weights", *NO_OPS)
+DECLARED = ("state", "weights", *compose.HYPER, *NO_OPS)
 
 #: A group of the file, and the keys of its parameters in the order in which the group here has them.
 Match = tuple[Group, list[Any]]
@@ -24,8 +26,10 @@ Match = tuple[Group, list[Any]]
 
 def load(optimizer: Any, state_dict: Any) -> None:
     """See ``Optimizer.load_state_dict``."""
-    if optimizer._averaged:
-        raise RuntimeError("inside averaged(): the parameters are averages now; leave it before loading")
+    if optimizer._swap is not None:
+        raise RuntimeError(
+            "after eval(), or inside averaged(), the parameters are averages: call train() before loading"
+        )
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"expected a state_dict, got {type(state_dict).__name__}")
     state_dict = dict(state_dict)  # a hook may change it, as torch's may
@@ -43,12 +47,18 @@ def load(optimizer: Any, state_dict: Any) -> None:
         made = _leaves(optimizer, [keys for _, keys in matches], state_dict["state"])
     finally:
         optimizer.param_groups = mine
+    keys = {
+        key: p
+        for group, (_, called) in zip(mine, matches, strict=True)
+        for key, p in zip(called, group["params"], strict=True)
+    }
+    swapped = take(state_dict["state"], keys)
     state: defaultdict[Any, Any] = defaultdict(dict, {m.p: m.begun() for m in made})
-    known = {key for _, keys in matches for key in keys}
-    state |= {key: deepcopy(value) for key, value in state_dict["state"].items() if key not in known}
+    state |= {key: deepcopy(value) for key, value in state_dict["state"].items() if key not in keys}
     _tell(made)  # before anything is changed, as a warning may be an error
     optimizer.__setstate__({"state": state, "param_groups": groups})
     optimizer._loaded = {id(m.p): m for m in made}
+    optimizer._swap = swapped
     for hook in optimizer._optimizer_load_state_dict_post_hooks.values():
         hook(optimizer)
 

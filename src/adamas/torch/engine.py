@@ -25,7 +25,7 @@ from adamas.torch.entry import Entry
 from adamas.torch.leaf import Leaf, check_count
 from adamas.torch.making import make_leaf
 from adamas.torch.memory import array_of, check_gradient
-from adamas.torch.table import BY_GROUP, FLAGS, Row
+from adamas.torch.table import FLAGS, STORED, Row
 
 Group = dict[str, Any]
 
@@ -38,7 +38,7 @@ def reader() -> Reader:
 
 def settings(group: Group) -> list[Any]:
     """Copies of what a group cannot change without new arrays or another rule, and how many parameters it has."""
-    values = (dict(x) if isinstance(x, Mapping) else x for x in map(group.get, (*FLAGS, *BY_GROUP)))
+    values = (dict(x) if isinstance(x, Mapping) else x for x in map(group.get, (*FLAGS, *STORED)))
     return [len(group["params"]), list(group.get("param_names", ())), *values]
 
 

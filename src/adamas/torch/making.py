@@ -22,6 +22,9 @@ BESIDE = ("kahan", "master", "ema")
 #: How the axes lay in memory when codes were made, if not in C order: blocks are cut along it.
 ORDER = "order"
 
+#: The trained value of a parameter that was an average when its state was saved.
+TRAINED = "trained"
+
 #: Numbers that torch has no complex ones of: they are shown in pairs, as codes are.
 UNPAIRED = (torch.uint8, torch.bfloat16)
 
@@ -81,7 +84,7 @@ def _take_over(row: Row, leaf: Leaf, entry: Mapping[str, Any]) -> None:
     heads = {key: str(key).partition(".")[0] for key in entry}
     parts = {key: head for key, head in heads.items() if head in slots}
     there = {parts.get(key, key) for key in entry}
-    scalars, free = {"step", *leaf.remembers}, {*BESIDE, ORDER}
+    scalars, free = {"step", *leaf.remembers}, {*BESIDE, ORDER, TRAINED}
     found = differences({*scalars, *slots} - there, there - {*scalars, *slots, *free})
     if found:
         known = ", ".join(leaf.shown)

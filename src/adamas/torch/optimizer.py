@@ -6,19 +6,22 @@ import difflib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import compress
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch.autograd.graph import increment_version
 
+from adamas import compose
 from adamas.diagnostics import LOST, Diagnostics, Observer
 from adamas.gate import Decision, Gate, decide
 from adamas.optimizer import bind, check_flag, check_keeping
 from adamas.plan import Ready
 from adamas.state import Arena, check_exclude, check_matches, check_roots, choose, excluded, keeping, state_bytes
 from adamas.torch import checkpoint
+from adamas.torch.averages import Swap, back, mark, swap
 from adamas.torch.base import Base, evaluate
 from adamas.torch.engine import Engine, Group, Part, named, names
 from adamas.torch.entry import Entry
@@ -35,7 +38,7 @@ LOOK_EVERY = 100
 class Optimizer(Base):
     """Base of the optimizers over tensors; see the classes of the table, such as ``adamas.torch.AdamW``."""
 
-    row: ClassVar[Row]
+    row: Row
     _alone = False  # whether each parameter is stepped by itself
 
     def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -45,6 +48,9 @@ class Optimizer(Base):
         self._every_step: int | None = options.pop("diagnostics_every")
         self._exclude = check_exclude(options.pop("state_exclude"))
         check_keeping(self._ema, options["seed"])
+        compose.check(options)
+        self._compose(compose.in_use(options))
+        del options["cautious"]
         Observer(self._every_step)  # checks it
         #: What became of the latest step.
         self.last_step: Decision | None = None
@@ -55,11 +61,15 @@ class Optimizer(Base):
         super().__init__(params, {**options, **self.row.decided})
         check_matches(self._exclude, [name for called in names(self.param_groups) for name in called])
 
+    def _compose(self, used: frozenset[str]) -> None:
+        self._used = used
+        self.row = replace(type(self).row, used=used)
+
     def _forget(self) -> None:
         self._engine: Engine | None = None
         self._loaded: dict[int, Leaf] = {}
         self._checked: Any = None
-        self._averaged = False
+        self._swap: Swap | None = None
 
     @property
     def _step_supports_amp_scaling(self) -> bool:
@@ -97,6 +107,11 @@ class Optimizer(Base):
         return self._ema
 
     @property
+    def cautious(self) -> bool:
+        """Whether what goes against the gradient is left out; chosen when the optimizer is made."""
+        return "cautious" in self._used
+
+    @property
     def state_exclude(self) -> tuple[str, ...]:
         """Patterns of the names whose state stays float32; chosen when the optimizer is made."""
         return self._exclude
@@ -127,6 +142,7 @@ class Optimizer(Base):
         group = self.param_groups[i]
         self._check_keys(group)
         self._check_flags(group)
+        compose.settle(group, self._used)
         ids = [id(p) for p in group["params"]]
         if len(set(ids)) < len(ids):
             raise ValueError("a parameter stands twice in one group: it would be stepped twice")
@@ -169,7 +185,7 @@ class Optimizer(Base):
 
     def _letters(self, kinds: Sequence[tuple[int, torch.dtype]]) -> list[dict[str, float]]:
         """The hyper-parameters of groups and dtypes at the coming step, as letters; raises if one is out of range."""
-        hyper = self.row.base.hyper
+        hyper = self.row.hyper
         current = [[number(self.param_groups[i][name]) for name in hyper] + [dtype] for i, dtype in kinds]
         if self._checked is None or self._checked[0] != current:
             letters = [self._letters_of(i, values) for (i, _), values in zip(kinds, current, strict=True)]
@@ -179,12 +195,12 @@ class Optimizer(Base):
 
     def _letters_of(self, i: int, values: list[Any]) -> dict[str, float]:
         rule, dtype = self.row.base, values[-1]
-        named = dict(zip(rule.hyper, values, strict=False))
+        named = dict(zip(self.row.hyper, values, strict=False))
         if isinstance(named.get("eps"), tuple) and named["eps"][0] is None:
             named["eps"] = (torch.finfo(dtype).eps, *named["eps"][1:])
         for name, value in named.items():
             try:
-                rule.hyper[name].check(name, value)
+                self.row.hyper[name].check(name, value)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{type(self).__name__}, group {i}: {error}") from None
         return rule.letters(named) | ({} if self.ema is None else {DECAY: self.ema})
@@ -206,8 +222,10 @@ class Optimizer(Base):
         return loss
 
     def _ready(self) -> Engine:
-        if self._averaged:
-            raise RuntimeError("inside averaged(): the parameters are averages now; leave it before the next step")
+        if self._swap is not None:
+            raise RuntimeError(
+                "after eval(), or inside averaged(), the parameters are averages: call train() before a step"
+            )
         if self._engine is None or not self._engine.current(self):
             self._engine = Engine(self, self._engine)
         return self._engine
@@ -302,27 +320,38 @@ class Optimizer(Base):
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within the context, parameters are the averages that ``ema`` keeps; afterwards what they were.
+        """Within the context, parameters are averages, as after ``eval()``; afterwards what they were.
 
-        Parameters that were never stepped stay as they are. Raises RuntimeError without ``ema``.
+        Parameters that were never stepped stay as they are. Raises RuntimeError if there are no averages.
         """
-        if self.ema is None:
+        if not self._averages:
             raise RuntimeError("no averages are kept: make the optimizer with ema=0.999, say")
-        if self._averaged:
-            raise RuntimeError("already inside averaged()")
-        stepped = [p for group in self.param_groups for p in group["params"] if "ema" in self.state.get(p, {})]
-        kept = [p.detach().clone() for p in stepped]
-        self._averaged = True
+        if self._swap is not None:
+            raise RuntimeError("already after eval(), or inside averaged()")
+        self.eval()
         try:
-            with torch.no_grad():
-                for p in stepped:
-                    p.copy_(self.state[p]["ema"])
             yield
         finally:
-            self._averaged = False
-            with torch.no_grad():
-                for p, old in zip(stepped, kept, strict=True):
-                    p.copy_(old)
+            self.train()
+
+    @property
+    def _averages(self) -> bool:
+        return self.ema is not None or self.row.base.view is not None
+
+    def eval(self) -> None:
+        """Make the parameters those to evaluate with, and to keep, until ``train()``.
+
+        They are the rule's own average (schedule-free's x), else that of ``ema``, else what they are. A ``state_dict``
+        of this time also holds what is trained, so that a run is resumed to the bit.
+        """
+        if self._averages and self._swap is None:
+            self._swap = swap(self)
+
+    def train(self) -> None:
+        """Make the parameters those that are trained again, to the bit."""
+        if self._swap is not None:
+            back(self._swap)
+            self._swap = None
 
     # ---- state
 
@@ -360,6 +389,10 @@ class Optimizer(Base):
             mine = {id(v): ported.get(id(v), v) for v in self.state.values()}
             out["state"] = {k: mine.get(id(v), v) for k, v in out["state"].items()}
             out["state"] = {k: dict(v) if isinstance(v, Entry) else v for k, v in out["state"].items()}
+            if self._swap is not None:
+                keys = (key for group in out["param_groups"] for key in group["params"])
+                params = (p for group in self.param_groups for p in group["params"])
+                mark(self._swap, out["state"], list(zip(params, keys, strict=True)))
         if portable:
             out["param_groups"] = [{**group, "state": "float32"} for group in out["param_groups"]]
         return out
@@ -387,12 +420,14 @@ class Optimizer(Base):
         checkpoint.load(self, state_dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        mine = ("gate", "_ema", "_exclude", "_every_step", "last_step", "skipped_steps", "_warned")
+        mine = ("gate", "_used", "_swap", "_ema", "_exclude", "_every_step", "last_step", "skipped_steps", "_warned")
         return {**super().__getstate__(), **{name: getattr(self, name) for name in mine}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        self._compose(self._used)
         self._forget()
+        self._swap = state.get("_swap")
 
 
 def _stands_still(m: Leaf) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from adamas import rules
-from adamas.language import Rule, decoupled
+from adamas import compose, rules
+from adamas.language import Hyper, Rule, decoupled
 from adamas.rules import adafactor
 
 #: Slot → its name in ``optimizer.state[p]``, which is torch's.
@@ -21,17 +21,24 @@ OPTIONS: dict[str, Any] = {
     "state_exclude": (),
     "max_grad_norm": None,
     "nonfinite": "propagate",
+    **compose.OPTIONS,
     "weights": None,
     "seed": 0,
     "ema": None,
     "diagnostics_every": None,
 }
 
+#: Names in the state that are torch's for one rule.
+OWN_KEYS = {"sgd": {"m": "momentum_buffer"}, "rmsprop": {"v": "square_avg"}, "adagrad": {"v": "sum"}}
+
 #: Options that choose another rule.
 FLAGS = ("amsgrad", "decoupled_weight_decay")
 
+#: Options that say how a group is kept.
+STORED = ("state", "weights", "seed")
+
 #: Options that each group may have its own of; the others are for all groups together.
-BY_GROUP = ("state", "weights", "seed")
+BY_GROUP = (*STORED, *compose.HYPER)
 
 #: Options that change how torch computes, never what.
 NO_OPS = ("foreach", "fused", "capturable", "differentiable")
@@ -49,6 +56,7 @@ class Row:
     """title: the class's name. base: the rule without flags. like: a function with the signature.
 
     decided: options of torch's that the name itself decides. keys: names in the state where they differ from KEYS.
+    used: the options in use that put stages around the rule.
     """
 
     title: str
@@ -56,12 +64,18 @@ class Row:
     like: Callable[..., Any] | inspect.Signature
     decided: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    used: frozenset[str] = frozenset()
 
     def rule(self, group: Mapping[str, Any]) -> Rule:
         """The rule of a parameter group, by those of its flags that the name has."""
         flags = {flag for flag in FLAGS if flag in self.options and group.get(flag)}
         rule = rules.get("amsgrad") if "amsgrad" in flags else self.base
-        return _decoupled(rule) if "decoupled_weight_decay" in flags else rule
+        return compose.composed(_decoupled(rule) if "decoupled_weight_decay" in flags else rule, self.used)
+
+    @property
+    def hyper(self) -> dict[str, Hyper]:
+        """What a group has a value of for each step."""
+        return dict(self.base.hyper) | {name: h for name, h in compose.HYPER.items() if name in self.used}
 
     @cached_property
     def options(self) -> frozenset[str]:
@@ -88,7 +102,8 @@ def _own(rule: Rule) -> Row:
     hyper = [kind(name, kind.POSITIONAL_OR_KEYWORD, default=h.default) for name, h in rule.hyper.items()]
     flags = {"maximize": False, "foreach": None, "capturable": False, "differentiable": False, "fused": None}
     others = [kind(name, kind.KEYWORD_ONLY, default=default) for name, default in flags.items()]
-    return Row(rule.title, rule, inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *hyper, *others]))
+    like = inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *hyper, *others])
+    return Row(rule.title, rule, like, keys=OWN_KEYS.get(rule.name, {}))
 
 
 _TORCH = (
