@@ -108,7 +108,8 @@ def minimize(
         the luckiest, so a noisy run returns its last x, and an average.
     average, average_decay, average_start : "ema" or "polyak", float, int
         ``x_average``: the bias-corrected exponential average of the iterates (the Adam paper's 7.2), or their mean,
-        from a step on. A noisy run keeps "ema" unless told otherwise.
+        from a step on. A noisy run keeps "ema" unless told otherwise; a rule with an average of its own
+        (``schedule_free``) gives that one.
     history : bool
         Keep every value, as ``history``.
     progress : bool
@@ -148,13 +149,16 @@ def minimize(
 
     _refuse(hess=hess, hessp=hessp, constraints=constraints)
     _known(rule, options)
+    averages = rules.get(rule).view is not None
+    if averages and bounds is not None:
+        raise ValueError(f"rule={rule!r} averages points that bounds would not hold; take another rule, such as 'adam'")
     variables = Variables(x0)
     box = limits(bounds, variables)
     if data is None and not (batch_size is None and epochs is None):
         raise ValueError("batch_size and epochs need data")
     batches = None if data is None else Batches(data, batch_size, seed, shuffle)
     stop = _stop(
-        batches, maxiter=maxiter, epochs=epochs, tol=tol, gtol=gtol, ftol=ftol, patience=patience,
+        batches, averages, maxiter=maxiter, epochs=epochs, tol=tol, gtol=gtol, ftol=ftol, patience=patience,
         time_limit=time_limit, noisy=noisy, average=average, average_decay=average_decay, average_start=average_start,
         history=history,
     )  # fmt: skip
@@ -196,8 +200,8 @@ def _number(name: str, value: Any, low: float, high: float = math.inf, kind: typ
         raise ValueError(f"{name}={value!r}: expected {words} from {low:g} to {high:g}")
 
 
-def _stop(batches: Any, **given: Any) -> Stop:
-    """The conditions with their defaults filled in; ValueError where one cannot be."""
+def _stop(batches: Any, averages: bool, **given: Any) -> Stop:
+    """The conditions with their defaults filled in; ValueError where one cannot be. averages: whether the rule does."""
     from adamas.minimization.loop import Stop
 
     for name, low, kind in (
@@ -216,7 +220,7 @@ def _stop(batches: Any, **given: Any) -> Stop:
         given["gtol"] = 1e-5
     if given["patience"] is None:
         given["patience"] = 5 if noisy else 100
-    if noisy and given["average"] is None:
+    if noisy and given["average"] is None and not averages:
         given["average"] = "ema"
     if batches is not None and given["epochs"] is None and given["maxiter"] is None:
         given["epochs"] = EPOCHS

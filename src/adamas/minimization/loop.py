@@ -14,6 +14,7 @@ import numpy as np
 
 from adamas.backends.cpu import ONE_THREAD
 from adamas.backends.cpu_loop import FLOATS, INTS, MAXITER, RUNNING, TOLD, Loop, monitor
+from adamas.backends.reference import evaluate
 from adamas.codecs import grids
 from adamas.minimization.driver import SHAPE, driver
 from adamas.minimization.problem import Array, Batches, Objective, jitted
@@ -129,12 +130,26 @@ class Search:
         return self.number("value") if whole else self.number("sum") / seen if seen else self.latest
 
     def average(self) -> Array:
-        """The average of the iterates; where none has been taken yet, x."""
+        """The average of the iterates, or the rule's own; where none has been taken yet, x."""
+        if self.stop.average is None:
+            return self._own_average() if self.k else self.x.copy()
         count = self.k - self.stop.average_start
         if count <= 0:
             return self.x.copy()
         lacks = self.stop.average_decay**count if self.stop.average == "ema" else 0.0
         return np.asarray(self.vectors["average"] / (1 - lacks), self.x.dtype)
+
+    def _own_average(self) -> Array:
+        """The parameters that the rule would evaluate with; the optimizer itself does not know of compiled steps."""
+        optimizer, state = self.optimizer, self.optimizer._state
+        letters = optimizer._letters()
+        views = [
+            evaluate(optimizer.rule, codecs, tensor, {**letters[g], **state.known(i)}).ravel()
+            for i, (codecs, tensor, g) in enumerate(
+                zip(state.codecs, state.tensors, optimizer._plan.group_of.tolist(), strict=True)
+            )
+        ]
+        return np.concatenate(views)
 
     def _stepper(self) -> Callable[[Array, float, int], int]:
         """``advance``: compiled as one where one kernel steps all, else around the optimizer's own step and threads."""

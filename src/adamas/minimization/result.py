@@ -52,7 +52,7 @@ def result_of(search: Search, reason: int) -> OptimizeResult:
         nfev=search.objective.differences or search.evaluations,
         njev=search.evaluations,
     )
-    if stop.average:
+    if stop.average or search.optimizer.rule.view is not None:
         found.x_average = user(search.average())
     if stop.history:
         found.history = np.concatenate([*search.values, np.zeros(0)])

@@ -28,8 +28,8 @@ rule = Rule(
     hyper=dict(
         lr=1e-2,
         lr_decay=Hyper(0.0, 0, doc="η, by which lr falls as 1/(1 + (t − 1) η)"),
-        eps=1e-10,
         weight_decay=0.0,
+        eps=1e-10,
     ),
     slots=(Slot("v", nonneg=True, projects=True),),
     scalars=scalars,

@@ -3,7 +3,7 @@
     m ← μ m + (1 − τ) g          m ← g at the first step; τ: dampening
     p ← p − lr · m
 
-``weight_decay`` adds wd·p to the gradient.
+``weight_decay`` adds wd·p to the gradient. Without momentum, the default, m is the gradient, and is kept all the same.
 """
 
 from adamas.language import Hyper, Rule, Slot, l2, where
@@ -28,7 +28,7 @@ rule = Rule(
     doc=__doc__,
     hyper=dict(
         lr=1e-3,
-        momentum=Hyper(0.9, 0, 1, open_high=True, doc="μ, the share of the momentum that a step keeps"),
+        momentum=Hyper(0.0, 0, 1, open_high=True, doc="μ, the share of the momentum that a step keeps"),
         dampening=Hyper(0.0, 0, 1, doc="τ, what is taken off the gradient's share (unit-less)"),
         weight_decay=0.0,
     ),

@@ -174,6 +174,8 @@ class Optimizer(Base):
                     raise ValueError(f"{name}: a tensor of {value.numel()} elements, expected one of 1 element")
         if betas is not None and len({isinstance(b, torch.Tensor) for b in betas}) > 1:
             raise ValueError("betas must be either both floats or both Tensors")
+        if group.get("nesterov") and not (group["momentum"] > 0 and group["dampening"] == 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         if group.get("differentiable"):
             raise NotImplementedError(f"{title}: differentiable=True is not to be had; take torch.optim.{title} for it")
         if group.get("capturable"):

@@ -29,10 +29,10 @@ OPTIONS: dict[str, Any] = {
 }
 
 #: Names in the state that are torch's for one rule.
-OWN_KEYS = {"sgd": {"m": "momentum_buffer"}, "rmsprop": {"v": "square_avg"}, "adagrad": {"v": "sum"}}
+OWN_KEYS = {"nesterov": {"m": "momentum_buffer"}, "rmsprop": {"v": "square_avg"}, "adagrad": {"v": "sum"}}
 
 #: Options that choose another rule.
-FLAGS = ("amsgrad", "decoupled_weight_decay")
+FLAGS = ("amsgrad", "decoupled_weight_decay", "nesterov")
 
 #: Options that say how a group is kept.
 STORED = ("state", "weights", "seed")
@@ -69,7 +69,8 @@ class Row:
     def rule(self, group: Mapping[str, Any]) -> Rule:
         """The rule of a parameter group, by those of its flags that the name has."""
         flags = {flag for flag in FLAGS if flag in self.options and group.get(flag)}
-        rule = rules.get("amsgrad") if "amsgrad" in flags else self.base
+        other = flags & {"amsgrad", "nesterov"}
+        rule = rules.get(*other) if other else self.base
         return compose.composed(_decoupled(rule) if "decoupled_weight_decay" in flags else rule, self.used)
 
     @property
@@ -144,6 +145,13 @@ _TORCH = (
         lambda params, lr=1e-2, beta2_decay=-0.8, eps=(None, 1e-3), d=1.0, weight_decay=0.0, *, foreach=None,
         maximize=False: None,
         keys={"v": "variance"},
+    ),
+    Row(
+        "SGD",
+        rules.get("sgd"),
+        lambda params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False,
+        foreach=None, differentiable=False, fused=None: None,
+        keys={"m": "momentum_buffer"},
     ),
 )  # fmt: skip
 
