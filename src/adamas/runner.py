@@ -10,8 +10,9 @@ import shlex
 import signal
 import time
 import tomllib
+from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ Line = Mapping[str, Any]
 class Options:
     """What to run. A task with data has epochs and a batch size, a function has steps; the others are None.
 
-    None also leaves ``state`` and ``weight_decay`` to the rule, and clips no gradients.
+    None also leaves ``state`` and ``weight_decay`` to the rule, and clips no gradients. ``hyper`` has the rule's other
+    hyper-parameters that are not its defaults.
     """
 
     task: str
@@ -61,8 +63,11 @@ class Options:
     state: str | None = None
     weight_decay: float | None = None
     max_grad_norm: float | None = None
+    hyper: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        own = {name: tuple(x) if isinstance(x, list) else x for name, x in self.hyper.items()}  # as JSON has them
+        object.__setattr__(self, "hyper", own)
         for name in ("epochs", "batch_size", "steps"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -73,6 +78,9 @@ class Options:
             raise ValueError(f"unknown schedule {self.schedule!r}{nearest(self.schedule, list(SCHEDULES))}")
 
 
+#: What ``choose`` takes for options; all else is a hyper-parameter of the rule.
+FIELDS = tuple(f.name for f in dataclasses.fields(Options) if f.name not in ("task", "rule"))
+
 #: What each option is in a file.
 KINDS: dict[str, type] = dict.fromkeys(("task", "rule", "schedule", "state"), str)
 KINDS |= dict.fromkeys(("lr", "weight_decay", "max_grad_norm"), float)
@@ -80,19 +88,29 @@ KINDS |= dict.fromkeys(("seed", "epochs", "batch_size", "steps", "threads"), int
 
 
 def choose(task: str, rule: str | None = None, **given: Any) -> Options:
-    """Options for a task, where whatever is None or not given is the task's choice; ValueError if it cannot be."""
+    """Options for a task, where whatever is None or not given is the task's choice; ValueError if it cannot be.
+
+    Beside the options, ``given`` may name any hyper-parameter of the rule, as in ``betas=(0.9, 0.99)``.
+    """
     known = tasks.get(task)
-    chosen = rules.get(rule or known.rule)
+    rule = rule or known.rule
+    chosen = rules.get(rule)
     given = {name: value for name, value in given.items() if value is not None}
+    options = {name: given.pop(name) for name in FIELDS if name in given}
+    hyper = {**options.pop("hyper", {}), **given}
+    for name in hyper:
+        if name in FIELDS or name not in chosen.hyper:
+            others = [n for n in chosen.hyper if n not in FIELDS]
+            raise ValueError(f"{name}={hyper[name]!r}: {rule} has no such hyper-parameter{nearest(name, others)}")
     own = ("epochs", "batch_size") if known.data else ("steps",)
     for name in ("epochs", "batch_size", "steps"):
-        if name in given and name not in own:
+        if name in options and name not in own:
             what = "is trained on data; give epochs" if known.data else "is a function, without data; give steps"
-            raise ValueError(f"{name}={given[name]}: {task} {what}")
-    options = {name: getattr(known, name) for name in ("lr", "schedule", "seed", *own)}
-    if chosen.name != known.rule:
-        options["lr"] = chosen.hyper["lr"].default
-    return Options(task, chosen.name, **{**options, **given})
+            raise ValueError(f"{name}={options[name]}: {task} {what}")
+    usual = {name: getattr(known, name) for name in ("lr", "schedule", "seed", *own)}
+    if rule != known.rule:
+        usual["lr"] = chosen.hyper["lr"].default
+    return Options(task, rule, **{**usual, **options}, hyper=hyper)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -104,13 +122,15 @@ def read(path: Path) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for key, value in found.items():
         name = key.replace("-", "_")
-        if name not in KINDS:
-            raise ValueError(f"{path}: unknown option {key!r}{nearest(name, list(KINDS))}")
         if name in options:
             raise ValueError(f"{path}: {name} is given twice, with - and with _; leave one out")
-        fits = isinstance(value, (int, float) if KINDS[name] is float else KINDS[name])
-        if not fits or isinstance(value, bool):
-            raise ValueError(f"{path}: {key} = {value!r}: expected {KINDS[name].__name__}")
+        if name not in KINDS and not any(name in rule.hyper for rule in rules.REGISTRY.values()):
+            raise ValueError(f"{path}: unknown option {key!r}{nearest(name, list(KINDS))}")
+        kind = KINDS.get(name, float)
+        values = value if isinstance(value, list) and name not in KINDS else [value]  # such as the betas
+        fits = (isinstance(x, (int, float) if kind is float else kind) and not isinstance(x, bool) for x in values)
+        if not all(fits):
+            raise ValueError(f"{path}: {key} = {value!r}: expected {kind.__name__}")
         options[name] = value
     return options
 
@@ -119,8 +139,11 @@ def command(options: Options) -> str:
     """The command line that gives these options."""
     words = ["adamas", "run", options.task]
     for name, value in dataclasses.asdict(options).items():
-        if name != "task" and value is not None:
+        if name not in ("task", "hyper") and value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]
+    for name, value in options.hyper.items():
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        words += ["--betas", text] if name == "betas" else ["--set", f"{name}={text}"]
     return shlex.join(words)
 
 
@@ -158,19 +181,21 @@ class Job:
         self.steps_per_epoch = -(-self.examples // o.batch_size) if o.batch_size else 0
         self.steps = o.steps or (o.epochs or 0) * self.steps_per_epoch
         self.lr = SCHEDULES[o.schedule](o.lr, self.steps)
-        decay = {} if o.weight_decay is None else {"weight_decay": o.weight_decay}
+        hyper = dict(o.hyper) if o.weight_decay is None else {**o.hyper, "weight_decay": o.weight_decay}
         self.diagnosed = max(DIAGNOSED, self.steps // POINTS)
-        self.optimizer = optimizer_class(self.rule.name)(
+        self.optimizer = optimizer_class(o.rule)(
             self.params,
             lr=self.lr,
             state=o.state,
             max_grad_norm=o.max_grad_norm,
             diagnostics_every=self.diagnosed,
-            **decay,
+            **hyper,
         )
         self.permutation, self.batches = np.zeros(0, np.int64), list[tasks.Array]()
         self.latest: dict[str, dict[str, float | None]] = {}
         self.resumed: list[int] = []
+        #: Seconds of each step of the optimizer alone.
+        self.stepping = array("d")
         self.seconds = 0.0
         self.began = self.saved = time.perf_counter()
         self.evaluated = -1  # after which step, at last
@@ -223,13 +248,22 @@ class Job:
                 self.save(folder, file.tell())
 
             self.began = self.saved = time.perf_counter()
-            # One thread for NumPy's own products, so that they round alike on any number of CPUs; an overflow is told
-            # in words.
-            with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
-                status = self._train(log, save, pressed)
+            status = self.train(log, save, pressed)
             seconds = round(self.seconds + time.perf_counter() - self.began, 3)
             log({"kind": "end", "step": self.optimizer.t, "seconds": seconds, "status": status})
         return status
+
+    def train(
+        self,
+        log: Callable[[Line], None],
+        save: Callable[[], None] = lambda: None,
+        pressed: Callable[[], bool] = lambda: False,
+    ) -> str:
+        """Train without a folder: ``log`` is handed every line of the metrics. Returns how it ended."""
+        # One thread for NumPy's own products, so that they round alike on any number of CPUs; an overflow is told
+        # in words.
+        with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+            return self._train(log, save, pressed)
 
     def _train(
         self,
@@ -270,7 +304,9 @@ class Job:
     def _step(self, step: int, log: Callable[[Line], None]) -> float:
         """One step; returns the loss of its mini-batch."""
         loss, grads = self.task.loss(self.params, self._batch(step), self.noise)
+        began = time.perf_counter()
         self.optimizer.step(grads)
+        self.stepping.append(time.perf_counter() - began)
         diagnosed = (step - 1) % self.diagnosed == 0
         if diagnosed or step % max(1, self.steps // POINTS) == 0 or not math.isfinite(loss):
             found = {"diagnostics": self.optimizer.diagnostics().as_dict()} if diagnosed else {}
@@ -411,4 +447,4 @@ def _plain(value: Any) -> Any:
 
 def default_folder(options: Options) -> Path:
     """A new folder under ``runs``, named after the task, the rule and the time."""
-    return run_folder.default(f"{tasks.get(options.task).name}-{options.rule}")
+    return run_folder.default(f"{tasks.get(options.task).name}-{rules.get(options.rule).name}")

@@ -28,6 +28,10 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Of starting values, order of examples and dropout.")] = None,
     state: Annotated[str | None, typer.Option(help="How the optimizer's state is kept, such as float32.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="As the rule says; see `adamas rules RULE`.")] = None,
+    betas: Annotated[str | None, typer.Option(help="Decay of the moving averages, such as 0.9,0.999.")] = None,
+    hyper: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other hyper-parameter of the rule.")
+    ] = None,
     max_grad_norm: Annotated[float | None, typer.Option(help="Scale gradients of a larger global norm down.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options; the command line wins.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, as it was left.")] = None,
@@ -43,6 +47,7 @@ def run(
     try:
         from adamas import run_folder, runner, set_num_threads
 
+        given |= _hyper([*(hyper or []), *([f"betas={betas}"] if betas else [])])
         if resume is not None:
             set_num_threads(given.pop("threads", None))
             _resume(resume, config, given)
@@ -63,6 +68,23 @@ def run(
     except OSError as error:
         fail(f"{error}; nothing was written", 1)
     _tell(job, outcome, out)
+
+
+def _hyper(words: list[str]) -> dict[str, float | tuple[float, ...]]:
+    """Hyper-parameters from words such as ``betas=0.9,0.999``."""
+    from adamas.runner import KINDS
+
+    found: dict[str, float | tuple[float, ...]] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        try:
+            numbers = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            raise ValueError(f"{word!r}: expected NAME=VALUE with a number, or several with commas between") from None
+        if name in KINDS:
+            raise ValueError(f"--set {word}: {name} has an option of its own, --{name.replace('_', '-')}")
+        found[name] = numbers if len(numbers) > 1 else numbers[0]
+    return found
 
 
 def _asked(config: Path | None, given: dict[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _settings(record: Record) -> Iterator[tuple[str, str]]:
     config = record.config
     yield "rule", config["rule"]["about"]
     for name, value in {**config["hyper"], **config["options"], **config["hyper"]}.items():
-        if name not in ("task", "rule") and value is not None:
+        if name not in ("task", "rule", "hyper") and value is not None:
             numbers = value if isinstance(value, list) else [value]
             texts = (f"{x:g}" if isinstance(x, float) else str(x) for x in numbers)
             yield {"lr": "learning rate"}.get(name, name.replace("_", " ")), ", ".join(texts)
