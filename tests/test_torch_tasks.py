@@ -24,8 +24,16 @@ def first(data, examples):
     return tuple(a[:examples] for a in data["train"])
 
 
-def test_there_are_three():
-    assert set(NAMES) == {"digits-cnn", "digits-vae", "char-transformer"}
+def test_there_are_four():
+    assert set(NAMES) == {"digits-cnn", "digits-cnn-plain", "digits-vae", "char-transformer"}
+
+
+def test_without_dropout_a_step_is_an_evaluation():
+    task, params, data = start("digits-cnn-plain")
+    batch, noisy = first(data, 64), tasks.get("digits-cnn")
+    value, _ = task.loss(params, batch, np.random.default_rng(0))
+    assert value == pytest.approx(noisy.evaluate(params, batch)["loss"], rel=1e-6)
+    assert value != pytest.approx(noisy.loss(params, batch, np.random.default_rng(0))[0], rel=1e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -82,8 +82,11 @@ class Task:
 REGISTRY = {
     "logreg-digits": "adamas.tasks.logreg_digits",
     "logreg-topics": "adamas.tasks.logreg_topics",
+    "logreg-topics-l2": "adamas.tasks.logreg_topics_l2",
     "digits-mlp": "adamas.tasks.digits_mlp",
+    "digits-mlp-plain": "adamas.tasks.digits_mlp_plain",
     "digits-cnn": "adamas.tasks.torch_digits_cnn",
+    "digits-cnn-plain": "adamas.tasks.torch_digits_cnn_plain",
     "digits-vae": "adamas.tasks.torch_digits_vae",
     "char-transformer": "adamas.tasks.torch_char_transformer",
     "line-fit": "adamas.tasks.line_fit",

@@ -55,16 +55,20 @@ def _forward(params: Params, pixels: Array, masks: list[Array]) -> tuple[list[Ar
     return inputs, x
 
 
-def _masks(rng: np.random.Generator, examples: int, dtype: np.dtype) -> list[Array]:
+def _masks(
+    rng: np.random.Generator, examples: int, dtype: np.dtype, dropout: tuple[float, ...] = DROPOUT
+) -> list[Array]:
     """0 where an input is left out, else 1/(share kept), so that the mean of an input is what it was."""
-    kept = [rng.random((examples, width), dtype=np.float32) >= p for width, p in zip(WIDTHS, DROPOUT, strict=False)]
-    return [mask / dtype.type(1 - p) for mask, p in zip(kept, DROPOUT, strict=True)]
+    kept = [rng.random((examples, width), dtype=np.float32) >= p for width, p in zip(WIDTHS, dropout, strict=False)]
+    return [mask / dtype.type(1 - p) for mask, p in zip(kept, dropout, strict=True)]
 
 
-def loss(params: Params, batch: Batch, rng: np.random.Generator) -> tuple[float, Params]:
+def loss(
+    params: Params, batch: Batch, rng: np.random.Generator, dropout: tuple[float, ...] = DROPOUT
+) -> tuple[float, Params]:
     """Mean cross-entropy under dropout, and its gradients by backpropagation."""
     pixels, digits = batch
-    masks = _masks(rng, len(digits), pixels.dtype)
+    masks = _masks(rng, len(digits), pixels.dtype, dropout)
     inputs, logits = _forward(params, pixels, masks)
     value, dz = cross_entropy(logits, digits)
     grads: Params = {}

@@ -20,7 +20,7 @@ from adamas.tasks.torch_model import facts, functions, load, quality
 FILTERS, UNITS, DROPOUT = (32, 64), 128, (0.1, 0.5)
 
 
-def network() -> Any:
+def network(dropout: tuple[float, float] = DROPOUT) -> Any:
     """The layers that ``logits`` puts together."""
     nn = load().nn
     one, two = FILTERS
@@ -30,8 +30,8 @@ def network() -> Any:
             "conv2": nn.Conv2d(one, two, 3, padding=1),
             "dense": nn.Linear(4 * two, UNITS),
             "out": nn.Linear(UNITS, 10),
-            "some_pixels": nn.Dropout(DROPOUT[0]),
-            "some_units": nn.Dropout(DROPOUT[1]),
+            "some_pixels": nn.Dropout(dropout[0]),
+            "some_units": nn.Dropout(dropout[1]),
         }
     )
 
