@@ -10,6 +10,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import random
 import signal
 import statistics
 import threading
@@ -173,6 +174,7 @@ def measure(
         raise ValueError(f"jobs={jobs}: expected at least 1")
     folder.mkdir(parents=True, exist_ok=True)
     left = missing(trials, folder)
+    random.Random(0).shuffle(left)  # so that the first few tell how long all will take
     failed: dict[Trial, Result] = {}
     with contextlib.closing(_measured(left, jobs or adamas.get_num_threads())) as results:
         for result in results:

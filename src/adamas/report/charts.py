@@ -134,11 +134,10 @@ def _chart(
         if y is not None and (y > 0 or not log)
     ]
     near = alt.selection_point(nearest=True, on="pointermove", clear="pointerout", fields=[axis], empty=False)
-    # the wheel alone scrolls the page
-    zoom = alt.selection_interval(bind="scales", zoom="wheel![event.ctrlKey || event.shiftKey]")
+    zoom = zooming()
     base = alt.Chart(alt.InlineData(rows)).encode(
         x=alt.X(f"{axis}:Q", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=6)),
-        y=_height(share, log),
+        y=height(share, log),
         color=_colour(list(curves), legend or len(curves) > 1),
     )
     few = all(len(curve) < FEW for curve in curves.values())
@@ -150,7 +149,12 @@ def _chart(
     return alt.layer(lines.add_params(zoom), dots.add_params(near)).properties(width="container", height=260).to_dict()
 
 
-def _height(share: bool, log: bool) -> alt.Y:
+def zooming() -> alt.Parameter:
+    """Dragging, and the wheel with a key: alone it scrolls the page."""
+    return alt.selection_interval(bind="scales", zoom="wheel![event.ctrlKey || event.shiftKey]")
+
+
+def height(share: bool, log: bool) -> alt.Y:
     """The vertical axis; what is small is written as 1e-7, as a row of zeros must be counted to be read."""
     scale = alt.Scale(type="log", nice=False, padding=8) if log else alt.Scale(zero=False, nice=False, padding=8)
     small = "datum.label && datum.value && abs(datum.value) < 0.0001 ? format(datum.value, '.2~e') : datum.label"
@@ -160,16 +164,21 @@ def _height(share: bool, log: bool) -> alt.Y:
 
 def _colour(names: Sequence[str], legend: bool) -> alt.Color:
     colours = [GREY if name == MINI_BATCH else COLOURS[i % len(COLOURS)] for i, name in enumerate(names)]
+    scale = alt.Scale(domain=list(names), range=colours)
+    return alt.Color("curve:N", scale=scale, legend=key(names) if legend else None)
+
+
+def key(names: Sequence[str]) -> alt.Legend:
+    """A legend above the plot, in as many columns as a phone has room for."""
     longest = min(LONG, max(map(len, names), default=1))
-    key = alt.Legend(
+    return alt.Legend(
         title=None,
         orient="top",
-        columns=max(1, min(4, 48 // (longest + 4))),  # as many as a phone has room for
+        columns=max(1, min(4, 48 // (longest + 4))),
         labelLimit=320,
+        symbolOpacity=1,
         labelExpr=f"length(datum.label) > {LONG} ? '…' + slice(datum.label, -{LONG - 1}) : datum.label",
     )
-    scale = alt.Scale(domain=list(names), range=colours)
-    return alt.Color("curve:N", scale=scale, legend=key if legend else None)
 
 
 #: Text and lines in the colour of the text around, so that one chart serves light and dark pages.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import vl_convert
-from jinja2 import Environment
+from jinja2 import Environment, FunctionLoader
 
 from adamas.report.cautions import warnings
 from adamas.report.charts import STYLE, VEGA_LITE, Plot
@@ -26,8 +26,6 @@ class Cell:
 
 def page(record: Record, drawn: Sequence[Plot]) -> str:
     """The report; whatever comes from the run is escaped by the template."""
-    # Its stub asks for a snippet; the function takes none for the whole bundle.
-    script = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg, unused-ignore]
     measures = _measured(record)
     words: dict[str, Any] = dict(
         config=record.config,
@@ -36,15 +34,25 @@ def page(record: Record, drawn: Sequence[Plot]) -> str:
         warnings=warnings(record),
         numbers=list(_numbers(record)),
         plots=drawn,
-        charts={plot.name: plot.chart for plot in drawn},
-        style=STYLE,
         settings=list(_settings(record)),
         measures=[(measure.title, record.meaning(measure)) for measure in measures],
         arrays=list(_arrays(record, measures)),
+    )
+    return render("page.html", drawn, words)
+
+
+def render(template: str, drawn: Iterable[Plot], words: Mapping[str, Any]) -> str:
+    """A template of this package, made from base.html, with the words and what draws the plots."""
+    # Its stub asks for a snippet; the function takes none for the whole bundle.
+    script = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg, unused-ignore]
+    drawing = dict(
+        charts={plot.name: plot.chart for plot in drawn},
+        style=STYLE,
         script=script.replace("</script", "<\\/script"),
     )
-    text = files("adamas.report").joinpath("page.html").read_text(encoding="utf-8")
-    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text).render(words)
+    loader = FunctionLoader(lambda name: files("adamas.report").joinpath(name).read_text(encoding="utf-8"))
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
+    return environment.get_template(template).render({**words, **drawing})
 
 
 def _ran(record: Record) -> str:
