@@ -11,11 +11,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMPS := .venv/stamps
 SOURCES := src tests benchmarks tools
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test soak lint format bench clean
 
 help:
 	@echo "make demo     train a small network on handwritten digits and write a report"
 	@echo "make test     run the whole test suite"
+	@echo "make soak     run the whole table of rules, codecs, dtypes and front ends"
 	@echo "make lint     check style, types and the direction of imports"
 	@echo "make format   rewrite the sources in the project's style, and the type stub"
 	@echo "make bench    time a step beside its peers"
@@ -26,6 +27,10 @@ demo: $(STAMPS)/run
 
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Every rule with every codec, dtype and front end, where `test` has every pair of two.
+soak: $(STAMPS)/test
+	ADAMAS_TEST_FULL=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check $(SOURCES)

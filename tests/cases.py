@@ -1,7 +1,9 @@
-"""The case table: rule × codec × dtypes, over shapes that reach every branch of the kernels."""
+"""The case table: rule × codec × dtypes × front end, over shapes that reach every branch of the kernels."""
 
 from __future__ import annotations
 
+import os
+from itertools import combinations
 from typing import Any
 
 import ml_dtypes
@@ -29,9 +31,23 @@ DTYPES = [
 ]
 
 
+#: Who holds the parameters.
+FRONTS = ("numpy", "torch")
+
+
+#: Whether to run everything that there is: every case of the table, and every rule where one of each kind will do.
+FULL = bool(os.environ.get("ADAMAS_TEST_FULL"))
+
+
 def rule_names() -> list[str]:
     """Every registered rule."""
     return list(REGISTRY)
+
+
+def kinds() -> list[str]:
+    """A rule for each thing that a rule can have: maxima, memory, sums before and after, starts from p or g, …"""
+    few = "adam amsgrad adamax nadam lamb adafactor prodigy mars_adamw schedule_free adam_atan2 lazy_adam"
+    return rule_names() if FULL else few.split()
 
 
 #: Codecs that round at random; they keep real numbers.
@@ -47,20 +63,55 @@ def codecs_of(rule: str) -> list[Any]:
     return ["float32", *(["factored", "mean"] if projects else []), *ROUNDING]
 
 
-def cases() -> list[tuple[str, Any, str, str]]:
-    """(rule, codec, parameter dtype, gradient dtype): all dtypes with float32; with projecting codecs three are enough,
-    with rounding ones one that differs from rule to rule, and all for Adam with codes of 8 bits.
-    """
-    table: list[tuple[str, Any, str, str]] = []
-    for i, rule in enumerate(rule_names()):
-        for codec in codecs_of(rule):
-            dtypes = DTYPES if codec == "float32" else [DTYPES[0], DTYPES[2], DTYPES[5]]
-            if codec in ROUNDING:
-                j = (i + 3 * ROUNDING.index(codec)) % len(REAL)
-                dtypes = REAL if (rule, codec) == ("adam", "int8") else REAL[j : j + 1]
-            table += [(rule, codec, p, g) for p, g in dtypes]
+#: (rule, codec, parameters, gradients, front end)
+Case = tuple[str, Any, str, str, str]
+
+
+def fits(rule: str, codec: Any, p: str, g: str, front: str) -> bool:
+    """Whether there is such a case: numbers that are rounded are real, and torch's gradients are as its parameters."""
+    if codec not in codecs_of(rule):
+        return False
+    if p.startswith("complex") and codec != "float32" and (codec in ROUNDING or front == "torch"):
+        return False
+    return front == "numpy" or p == g
+
+
+def cases(full: bool = FULL) -> list[Case]:
+    """Rule × codec × dtypes × front end: all of them, or as many as are needed for every pair of two of these."""
+    every = [
+        (rule, codec, p, g, front)
+        for rule in rule_names()
+        for codec in codecs_of(rule)
+        for p, g in DTYPES
+        for front in FRONTS
+        if fits(rule, codec, p, g, front)
+    ]
     mixed: list[Any] = [{"m": "int8", "v": "factored"}, {"m": "int4", "v": "mean"}, {"m": "int4"}, {"v": "int8"}]
-    return table + [("adamw", codec, *REAL[i]) for i, codec in enumerate(mixed)]
+    more = [("adamw", codec, *REAL[i], "numpy") for i, codec in enumerate(mixed)]
+    return (every if full else pairwise(every)) + more
+
+
+def pairs_of(case: Case) -> set[tuple[Any, ...]]:
+    """The pairs that a case holds; its two dtypes are one thing."""
+    rule, codec, p, g, front = case
+    parts = [("rule", rule), ("codec", codec), ("dtypes", p, g), ("front", front)]
+    return set(combinations(parts, 2))
+
+
+def pairwise(every: list[Case]) -> list[Case]:
+    """Cases that hold every pair which the whole list holds, chosen one by one for the pairs that are still missing.
+
+    Rules come in turn, so that the choice for a rule stays what it was when another is added after it.
+    """
+    missing = set().union(*map(pairs_of, every))
+    chosen = []
+    for rule in dict.fromkeys(case[0] for case in every):
+        mine = [case for case in every if case[0] == rule]
+        while any(("rule", rule) in pair for pair in missing):
+            best = max(mine, key=lambda case: len(pairs_of(case) & missing))
+            chosen.append(best)
+            missing -= pairs_of(best)
+    return chosen
 
 
 def dtype_of(name: str) -> np.dtype[Any]:

@@ -9,13 +9,17 @@ from typing import Any
 import cases
 import numpy as np
 import pytest
+import torch
 
 import adamas
+import adamas.torch
 from adamas import rules
 from adamas.backends import cpu
 from adamas.backends.cpu_source import KERNEL
 from adamas.backends.reference import Reference
 from adamas.codecs import CODECS
+from adamas.optimizer import signature_of
+from adamas.torch.memory import array_of
 
 STEPS = 4
 
@@ -31,13 +35,49 @@ def run(rule: str, codec: Any, p: str, g: str, backend: object, **options: objec
     return params, opt.state_dict()
 
 
-@pytest.mark.parametrize(("rule", "codec", "p", "g"), cases.cases())
-def test_kernels_equal_the_reference_in_every_bit(rule: str, codec: Any, p: str, g: str) -> None:
+@pytest.mark.parametrize("case", cases.cases(), ids=lambda case: "-".join(map(str, case)))
+def test_kernels_equal_the_reference_in_every_bit(case: cases.Case) -> None:
+    rule, codec, p, g, front = case
+    if front == "torch":
+        in_torch(rule, codec, p)
+        return
     ours, state = run(rule, codec, p, g, "cpu")
     oracle, expected = run(rule, codec, p, g, "reference")
     for a, b in zip(ours, oracle, strict=True):
         assert cases.same_bits(a, b), f"parameters of shape {a.shape} differ"
     assert cases.same_state(state, expected)
+
+
+def in_torch(rule: str, codec: Any, dtype: str) -> None:
+    """The class of PyTorch with the rule's name, beside the reference on the real words of the same tensors."""
+    shapes, title = cases.shapes_of(codec), adamas.rules.get(rule).title
+    params = [torch_of(a) for a in cases.arrays(shapes, dtype, seed=1, spread=0.5)]
+    words = {f"{i}": array_of(p).copy() for i, p in enumerate(params)}
+    named = [(name, torch.nn.Parameter(p)) for name, p in zip(words, params, strict=True)]
+    decay = {"weight_decay": 0.1} if "weight_decay" in adamas.rules.get(rule).hyper else {}
+    mine = getattr(adamas.torch, title)(named, state=codec, **decay)
+    group = mine.param_groups[0]
+    meant = mine.row.rule(group)  # torch's Adafactor, say, is not the paper's
+    hyper = {name: group[name] for name in meant.hyper}
+    if rule == "adafactor":
+        hyper["eps"] = (torch.finfo(params[0].dtype).eps, 1e-3)
+    kind = type(title, (adamas.Optimizer,), {"rule": meant, "__signature__": signature_of(meant)})
+    oracle = kind(words, state=codec, backend="reference", **hyper)
+    for t in range(STEPS):
+        grads = [torch_of(a) for a in cases.arrays(shapes, dtype, seed=10 + t, spread=1.0)]
+        for (_, p), g in zip(named, grads, strict=True):
+            p.grad = g
+        mine.step()
+        oracle.step(dict(zip(words, map(array_of, grads), strict=True)))
+    for name, p in named:
+        assert cases.same_bits(array_of(p), words[name]), f"parameters of shape {tuple(p.shape)} differ"
+
+
+def torch_of(array: np.ndarray) -> torch.Tensor:
+    """The tensor with an array's numbers."""
+    if array.dtype == cases.BF16:
+        return torch.tensor(array.view(np.int16)).view(torch.bfloat16)
+    return torch.tensor(array)
 
 
 @pytest.mark.parametrize("rule", cases.rule_names())

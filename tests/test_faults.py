@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import adamas
 
-RULES = pytest.mark.parametrize("rule", cases.rule_names())
+RULES = pytest.mark.parametrize("rule", cases.kinds())
 BACKENDS = pytest.mark.parametrize("backend", ["cpu", "reference"])
 #: Rules whose elements know nothing of each other.
 ELEMENTWISE = [
@@ -89,7 +89,7 @@ def test_a_nan_parameter_is_no_matter_for_the_gate() -> None:
     assert np.isfinite(p["b"]).all()
 
 
-CHOICES = [(rule, None) for rule in cases.rule_names()]
+CHOICES = [(rule, None) for rule in cases.kinds()]
 CHOICES += [("adam", "factored"), ("adam", "mean"), ("adafactor", "float32"), ("adafactor", "mean")]
 
 

@@ -82,7 +82,7 @@ def test_memory_counts_bytes() -> None:
     assert adamas.Adafactor(params[:1]).memory()["state"] == 4 * (128 + 256)
 
 
-@pytest.mark.parametrize("rule", cases.rule_names())
+@pytest.mark.parametrize("rule", cases.kinds())
 @pytest.mark.parametrize("state", [None, "float32"])
 def test_a_step_allocates_next_to_nothing(rule: str, state: str | None) -> None:
     """8 MiB of parameters; a step makes small tables, never a temporary of the parameter's size."""
@@ -134,7 +134,7 @@ def test_schedules() -> None:
     assert pickle.loads(pickle.dumps(cosine)) == cosine
 
 
-@pytest.mark.parametrize("rule", cases.rule_names())
+@pytest.mark.parametrize("rule", cases.kinds())
 @pytest.mark.parametrize("how", ["deepcopy", "pickle", "state_dict"])
 def test_a_copy_goes_on_bit_for_bit(rule: str, how: str) -> None:
     shapes = [(7,), (30, 20), ()]

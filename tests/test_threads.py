@@ -24,7 +24,7 @@ import adamas
 from adamas.backends import Grads, Tensor, threads
 from adamas.backends.cpu import ONE_THREAD, Cpu
 
-RULES = pytest.mark.parametrize("rule", cases.rule_names())
+RULES = pytest.mark.parametrize("rule", cases.kinds())
 #: Enough elements for the pool, in leaves that are cut into many items, a few, or one.
 SHAPES = {"flat": (150_001,), "wide": (700, 130), "tall": (2_000, 17), "bias": (77,), "scalar": ()}
 assert sum(int(np.prod(s)) for s in SHAPES.values()) > ONE_THREAD
@@ -405,7 +405,7 @@ def leaves(dtype: str, seed: int) -> dict[str, np.ndarray]:
 
 
 #: Every rule, and one of other dtypes.
-PACKED = [*((rule, "float32") for rule in cases.rule_names()), ("adam", "bfloat16"), ("lamb", "float64")]
+PACKED = [*((rule, "float32") for rule in cases.kinds()), ("adam", "bfloat16"), ("lamb", "float64")]
 
 
 @pytest.mark.parametrize("way", WAYS)
