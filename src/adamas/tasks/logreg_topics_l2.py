@@ -12,7 +12,7 @@ from adamas.tasks import Batch, Params, logreg_topics
 from adamas.tasks.softmax import regression
 
 #: λ
-PENALTY = 1e-3
+PENALTY = 1e-4
 
 _, _likelihood, _quality = regression(logreg_topics.WORDS, len(logreg_topics.CHAPTERS))
 
