@@ -154,9 +154,16 @@ def zooming() -> alt.Parameter:
     return alt.selection_interval(bind="scales", zoom="wheel![event.ctrlKey || event.shiftKey]")
 
 
-def height(share: bool, log: bool) -> alt.Y:
-    """The vertical axis; what is small is written as 1e-7, as a row of zeros must be counted to be read."""
-    scale = alt.Scale(type="log", nice=False, padding=8) if log else alt.Scale(zero=False, nice=False, padding=8)
+def height(share: bool, log: bool, top: float | None = None) -> alt.Y:
+    """The vertical axis, up to ``top`` if given; what is small is written as 1e-7, as a row of zeros must be counted to
+    be read.
+    """
+    end = alt.Undefined if top is None else top
+    scale = (
+        alt.Scale(type="log", nice=False, padding=8, domainMax=end)
+        if log
+        else (alt.Scale(zero=False, nice=False, padding=8, domainMax=end))
+    )
     small = "datum.label && datum.value && abs(datum.value) < 0.0001 ? format(datum.value, '.2~e') : datum.label"
     words = alt.Axis(format="~%", tickCount=5) if share else alt.Axis(format="~g", tickCount=5, labelExpr=small)
     return alt.Y("value:Q", title=None, scale=scale, axis=words)

@@ -83,15 +83,17 @@ def _sensitivity(plan: Plan, outcome: Outcome, i: int) -> Iterator[Plot]:
             else:
                 crosses.append({"curve": one.label, "learning rate": attempt.lr})
     start = _start(outcome)
+    top = max(ABOVE * start, min((row["mean"] for row in rows), default=1)) if start else None
+    high = top is not None and any(row["mean"] > top for row in rows)
     caption = (
         "The flatter and wider a valley, the less a learning rate must be searched for. "
         f"{'Means over the seeds, with bands from the lowest to the highest. ' if plan.seeds > 1 else ''}"
         f"{'A cross at the top: at least one seed diverged or failed. ' if crosses else ''}"
-        f"Losses above {ABOVE:g} times the one before training leave the plot."
+        f"{f'Losses above {ABOVE:g} times the one before training leave the plot.' if high else ''}"
     )
     title = f"{outcome.loss[0].upper()}{outcome.loss[1:]} at the end, by learning rate"
-    chart = _lines(plan, rows, "learning rate", True, crosses, None if start is None else ABOVE * start)
-    yield Plot(f"sensitivity-{i}", title, caption, chart)
+    chart = _lines(plan, rows, "learning rate", True, crosses, top)
+    yield Plot(f"sensitivity-{i}", title, caption.strip(), chart)
 
 
 def _start(outcome: Outcome) -> float | None:
@@ -136,9 +138,7 @@ def _lines(
     single = alt.selection_point(fields=["curve"], bind="legend")
     scale = alt.Scale(type="log", nice=False, padding=12) if log_x else alt.Scale(nice=False)
     ticks = alt.Axis(tickCount=6, format="~g", labelExpr=_POWERS) if log_x else alt.Axis(tickCount=6)
-    y = height(False, log)
-    if top < highest:
-        y = y.scale(type="log" if log else "linear", nice=False, zero=False, padding=8, domainMax=top)
+    y = height(False, log, top if top < highest else None)
     data = alt.Chart(alt.InlineData(rows)).encode(x=alt.X(f"{axis}:Q", scale=scale, axis=ticks), color=look["color"])
     base = data.encode(strokeDash=look["strokeDash"])
     shown = alt.condition(single, alt.value(1), alt.value(0.12))

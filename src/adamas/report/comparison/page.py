@@ -37,6 +37,7 @@ class Section:
     differences: list[tuple[str, ...]]
     columns: list[str]
     bests: list[tuple[str, ...]]
+    costs: list[tuple[str, ...]]
 
 
 def page(plan: Plan, results: Sequence[Result]) -> str:
@@ -48,6 +49,7 @@ def page(plan: Plan, results: Sequence[Result]) -> str:
         sections=[_section(outcome, mine) for outcome, mine in zip(found, drawn, strict=True)],
         warnings=[text for outcome in found for text in cautions(outcome)],
         overview=list(_overview(plan, found)) if len(found) > 1 else [],
+        title=f"{_some(plan.rules, 'rules')} on {_some(plan.tasks, 'tasks')}",
         ran=_ran(plan, results),
         near=f"{NEAR:.0%}",
         command=plan.command(),
@@ -55,6 +57,10 @@ def page(plan: Plan, results: Sequence[Result]) -> str:
         versions=doctor.versions("numpy", "numba"),
     )
     return render("comparison.html", [plot for mine in drawn for plot in mine], words)
+
+
+def _some(names: Sequence[str], what: str) -> str:
+    return ", ".join(names) if len(names) < 4 else f"{len(names)} {what}"
 
 
 def _ran(plan: Plan, results: Sequence[Result]) -> str:
@@ -72,9 +78,11 @@ def _hours(seconds: float) -> str:
 def _section(outcome: Outcome, drawn: Sequence[object]) -> Section:
     metrics = _metrics(outcome)
     columns = [_named(outcome, split, metric) for split, metric in metrics]
-    rows = [_best(outcome, one, metrics) for one in [*outcome.ranking, *outcome.unranked]]
+    everyone = [*outcome.ranking, *outcome.unranked]
+    bests = [_best(outcome, one, metrics) for one in everyone]
+    costs = [_cost(one) for one in everyone]
     words = verdict(outcome), chosen_by(outcome)
-    return Section(outcome, *words, list(drawn), list(_differences(outcome)), columns, rows)
+    return Section(outcome, *words, list(drawn), list(_differences(outcome)), columns, bests, costs)
 
 
 def _metrics(outcome: Outcome) -> list[tuple[str, str]]:
@@ -91,20 +99,25 @@ def _named(outcome: Outcome, split: str, metric: str) -> str:
 
 
 def _best(outcome: Outcome, one: Contender, metrics: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """A row of the table of bests."""
-    diverged = sum(result.status.startswith("diverged") for result in one.results)
-    taken = [result for result in one.results if result.steps]
-    step = statistics.median(r.step_seconds for r in taken) if taken else math.nan
-    whole = statistics.median(r.seconds / r.steps for r in taken) if taken else math.nan
-    size = f"{taken[0].state_bytes:.3g}" if taken else "–"
-    if one.best:
-        cells = [_spread(one.best.finals(*which), which[1], outcome) for which in metrics]
-        lr, width = f"{one.best.lr:g}", one.width
-        robust = f"{width.count} of {width.of}" + (f" ({width.decades:.1f} decades)" if width.count > 1 else "")
-    else:
-        lr, cells, robust = "–", [standing(outcome, one)] * len(metrics), "–"
+    """(contender, best learning rate, its metrics)."""
+    if one.best is None:
+        return one.label, "–", *[standing(outcome, one)] * len(metrics)
+    cells = (_spread(one.best.finals(*which), which[1], outcome) for which in metrics)
+    return one.label, f"{one.best.lr:g}", *cells
+
+
+def _cost(one: Contender) -> tuple[str, ...]:
+    """(contender, learning rates that do well, the decades between, diverged runs, times of a step, bytes of state)."""
+    width, diverged = one.width, sum(result.status.startswith("diverged") for result in one.results)
+    well = (f"{width.count} of {width.of}", f"{width.decades:.1f}") if width.count else ("–", "–")
     count = f"{diverged} of {len(one.results)}" if diverged else "none"
-    return one.label, lr, *cells, robust, count, _time(step), _time(whole), size
+    taken = [result for result in one.results if result.steps]
+    if not taken:
+        return one.label, *well, count, "–", "–", "–"
+    times = (
+        statistics.median(times) for times in zip(*((r.step_seconds, r.seconds / r.steps) for r in taken), strict=True)
+    )
+    return one.label, *well, count, *map(_time, times), f"{taken[0].state_bytes:.3g}"
 
 
 def _spread(values: list[float] | None, metric: str, outcome: Outcome) -> str:
@@ -118,8 +131,6 @@ def _spread(values: list[float] | None, metric: str, outcome: Outcome) -> str:
 
 
 def _time(seconds: float) -> str:
-    if math.isnan(seconds):
-        return "–"
     return f"{seconds * 1e6:.3g} µs" if seconds < 1e-3 else f"{seconds * 1e3:.3g} ms"
 
 
@@ -140,7 +151,8 @@ def _differences(outcome: Outcome) -> Iterator[tuple[str, ...]]:
 def _share(outcome: Outcome, one: Contender) -> str:
     """How far a contender is above the lowest, in percent where that says something."""
     lowest, mean = statistics.fmean(outcome.ranking[0].scores), statistics.fmean(one.scores)
-    return f"{(mean - lowest) / abs(lowest):+.1%}" if lowest and mean - lowest < 10 * abs(lowest) else ""
+    share = (mean - lowest) / abs(lowest) if lowest else math.inf
+    return f"{share:+.1%}" if share < 1 else f"{share:+.0%}" if share < 10 else ""
 
 
 def _signed(x: float) -> str:
