@@ -5,6 +5,7 @@
 from adamas.cli.common import app as app
 from adamas.cli import run as run
 from adamas.cli import compare as compare
+from adamas.cli import paper as paper
 from adamas.cli import tasks as tasks
 from adamas.cli import rules as rules
 from adamas.cli import memory as memory
