@@ -55,7 +55,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def python(tree: Path, *command: str) -> str:
+def python(tree: Path, *command: str, expect: int = 0) -> str:
     """What Python prints, run in a process of its own on the copy."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     paths = os.pathsep.join(str(tree / name) for name in ("src", "tests"))
@@ -63,8 +63,8 @@ def python(tree: Path, *command: str) -> str:
     done = subprocess.run(
         [sys.executable, *command], env=env, cwd=tree, capture_output=True, text=True, encoding="utf-8"
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done.stdout + done.stderr * (expect != 0)
 
 
 TORCH = """
@@ -87,6 +87,13 @@ def test_the_front_ends_have_the_rule(tree: Path, code: str) -> None:
 @pytest.mark.parametrize("command", [("rules",), ("rules", "signum"), ("kernel", "signum")])
 def test_the_command_line_has_the_rule(tree: Path, command: tuple[str, ...]) -> None:
     assert "Signum" in python(tree, "-m", "adamas.cli", *command)
+
+
+def test_a_rule_is_found_by_module_and_attribute_too(tree: Path) -> None:
+    """Before it is in the registry, from the folder that one is in."""
+    (tree / "mine.py").write_text((tree / "src/adamas/rules/signum.py").read_text(encoding="utf-8"), encoding="utf-8")
+    assert "Signum" in python(tree, "-m", "adamas", "kernel", "mine:rule")
+    assert "has no 'rula'; it has rule" in python(tree, "-m", "adamas", "kernel", "mine:rula", expect=2)
 
 
 def test_the_case_table_has_the_rule(tree: Path) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 
+from adamas import own
 from adamas.language import Rule
 from adamas.nest import nearest
 
@@ -43,18 +44,7 @@ REGISTRY: dict[str, Rule] = {
 def get(name: str) -> Rule:
     """The rule of that name, or a user's own as ``module:attribute``; ValueError if there is none."""
     if ":" in name:
-        return _own(name)
+        return own.find(name, Rule)
     if name in REGISTRY:
         return REGISTRY[name]
     raise ValueError(f"unknown rule {name!r}{nearest(name.lower(), list(REGISTRY))}")
-
-
-def _own(name: str) -> Rule:
-    module_name, _, attribute = name.partition(":")
-    try:
-        rule = getattr(importlib.import_module(module_name), attribute, None)
-    except (ModuleNotFoundError, ValueError, TypeError) as error:
-        raise ValueError(f"rule {name!r}: {error}; expected module:attribute, of a module that Python finds") from None
-    if not isinstance(rule, Rule):
-        raise ValueError(f"rule {name!r}: {module_name} has no Rule {attribute!r}; make one with adamas.language.Rule")
-    return rule

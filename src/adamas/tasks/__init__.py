@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from adamas import own
 from adamas.nest import nearest
 
 Array = npt.NDArray[Any]
@@ -104,33 +103,10 @@ REGISTRY = {
 def get(name: str) -> Task:
     """The task of that name, or the user's own as ``module:attribute``; ValueError if there is none."""
     if ":" in name:
-        return _own(name)
+        return own.find(name, Task)
     if name not in REGISTRY:
         raise ValueError(f"unknown task {name!r}{nearest(name, list(REGISTRY))}; your own is named module:attribute")
     module = importlib.import_module(REGISTRY[name])
     task = module.TASKS[name] if hasattr(module, "TASKS") else module.task
     assert isinstance(task, Task)
-    return task
-
-
-def _own(name: str) -> Task:
-    """A user's task, from a module in the current folder or wherever Python finds it, as ``python -m`` does."""
-    module_name, _, attribute = name.partition(":")
-    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]) or module_name.endswith(".py"):
-        raise ValueError(f"task {name!r}: expected module:attribute, as in mytask:task for the task in mytask.py")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if not f"{module_name}.".startswith(f"{error.name}."):
-            raise ValueError(f"task {name!r}: {module_name} needs {error.name}, which is not installed") from None
-        raise ValueError(f"task {name!r}: there is no module {module_name!r} here ({here}) or installed") from None
-    task = getattr(module, attribute, None)
-    if not isinstance(task, Task):
-        found = [key for key, value in vars(module).items() if isinstance(value, Task)]
-        remedy = f"it has {', '.join(found)}" if found else "make one with adamas.tasks.Task(...)"
-        what = "has no" if task is None else f"has a {type(task).__name__}, not a Task, as"
-        raise ValueError(f"task {name!r}: {module_name} {what} {attribute!r}; {remedy}")
     return task
