@@ -34,14 +34,14 @@ def compare(
 ) -> None:
     """Compare rules on tasks, each at its best learning rate, over several seeds, and write a report."""
     given: dict[str, Any] = dict(
-        tasks=tasks, rules=_words(rules), states=_states(states), seeds=seeds, epochs=epochs, batch_size=batch_size,
+        tasks=tasks or None, rules=_words(rules), states=_states(states), seeds=seeds, epochs=epochs, batch_size=batch_size,
         steps=steps, schedule=schedule,
     )  # fmt: skip
     try:
         from adamas.report.comparison import Plan
 
         given["lrs"] = _rates(lrs)
-        given = {name: tuple(x) if isinstance(x, list) else x for name, x in given.items() if x}
+        given = {name: tuple(x) if isinstance(x, list) else x for name, x in given.items() if x is not None}
         folder = _folder(out, resume, given)
         if resume is None and not tasks:
             raise ValueError("which tasks? `adamas tasks` lists them")

@@ -202,7 +202,8 @@ def cautions(outcome: Outcome) -> Iterator[str]:
     failed = [r for one in outcome.contenders for r in one.results if r.status.startswith("failed")]
     if failed:
         first = failed[0]
-        yield f"{outcome.name}: {len(failed)} runs failed; the first, {first.trial.rule}: {first.status[8:]}."
+        runs = "1 run" if len(failed) == 1 else f"{len(failed)} runs"
+        yield f"{outcome.name}: {runs} failed; the first, {first.trial.rule}: {first.status[8:]}."
 
 
 def chosen_by(outcome: Outcome) -> str:
