@@ -6,9 +6,11 @@ import shutil
 
 import pytest
 from test_cli import adamas_cli
+from test_compare import result
 from test_report import EVIL, write_run
 
-from adamas import report
+from adamas import report, rules
+from adamas.report import comparison
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 FLAGS = (
@@ -57,9 +59,24 @@ def of_many_arrays(folder):
     report.write(folder)
 
 
-@pytest.fixture(
-    scope="module", params=[of_data, of_a_function, of_hostile_names, of_many_arrays], ids=lambda f: f.__name__
-)
+def of_a_comparison(folder):
+    words = ("--rules", "adam,lion", "--states", "default,int8", "--lrs", "0.01,0.1,1,1e30", "--seeds", 2)
+    lengths = ("--epochs", 2, "--steps", 40, "--jobs", 1)
+    assert adamas_cli("compare", "logreg-digits", "booth", *words, *lengths, "--out", folder).exit_code == 0
+
+
+def of_many_contenders(folder):
+    folder.mkdir()
+    plan = comparison.Plan(("logreg-digits", "digits-mlp", "booth"), tuple(list(rules.REGISTRY)[:12]), seeds=2)
+    losses = [(trial, 0.1 + abs(hash(trial)) % 1000 / 1000) for trial in plan.trials()]
+    found = [result(t.rule, t.lr, t.seed, None if loss > 1 else loss, t.task) for t, loss in losses]
+    comparison.write(plan, found, folder)
+
+
+PAGES = [of_data, of_a_function, of_hostile_names, of_many_arrays, of_a_comparison, of_many_contenders]
+
+
+@pytest.fixture(scope="module", params=PAGES, ids=lambda f: f.__name__)
 def page_of(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "run"
     request.param(folder)
@@ -128,6 +145,20 @@ def test_a_curve_tells_its_values_under_the_pointer(browser, tmp_path):
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector("#vg-tooltip-element.visible")
     assert "step" in page.inner_text("#vg-tooltip-element")
+    assert wrong == []
+    page.close()
+
+
+def test_a_click_in_a_legend_singles_a_contender_out(browser, tmp_path):
+    of_many_contenders(tmp_path / "run")
+    page, wrong, _ = opened(browser, tmp_path / "run", viewport={"width": 900, "height": 900})
+    faint = (
+        "[...document.querySelectorAll('#loss-validation-0 .mark-line path')]"
+        ".filter(p => parseFloat(p.getAttribute('opacity')) < 0.5).length"
+    )
+    assert page.evaluate(faint) == 0
+    page.locator("#loss-validation-0 .role-legend-label text").first.click()
+    page.wait_for_function(f"{faint} == 11")
     assert wrong == []
     page.close()
 

@@ -77,7 +77,17 @@ def result(rule, lr, seed, loss, task="logreg-digits", state=None):
     status = "finished" if loss is not None else "diverged: stopped at step 3 of 9: the loss became nan"
     start = {split: {"loss": 2.3} for split in values}
     return Result(
-        Trial(task, rule, lr, seed, state), status, ((9, 2.0),), (0, 9), (start, values), 9, 9, 10, 8, 1e-5, 0.1
+        Trial(task, rule, lr, seed, state),
+        status,
+        ((3, 2.2), (9, 2.0)),
+        (0, 9),
+        (start, values),
+        9,
+        9,
+        10,
+        8,
+        1e-5,
+        0.1,
     )
 
 

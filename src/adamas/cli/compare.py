@@ -34,8 +34,8 @@ def compare(
 ) -> None:
     """Compare rules on tasks, each at its best learning rate, over several seeds, and write a report."""
     given: dict[str, Any] = dict(
-        tasks=tasks or None, rules=_words(rules), states=_states(states), seeds=seeds, epochs=epochs, batch_size=batch_size,
-        steps=steps, schedule=schedule,
+        tasks=tasks or None, rules=_words(rules), states=_states(states), seeds=seeds, epochs=epochs,
+        batch_size=batch_size, steps=steps, schedule=schedule,
     )  # fmt: skip
     try:
         from adamas.report.comparison import Plan
