@@ -34,7 +34,7 @@ def run(page, section=None):
             exec(compile(code, str(DOCS / page), "exec"), space)
 
 
-@pytest.mark.parametrize("page", ["minimize.md", "low-bit.md"])  # torch.md: test_torch_integrations.py
+@pytest.mark.parametrize("page", ["minimize.md", "compare.md", "low-bit.md"])  # torch.md: test_torch_integrations.py
 def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(page)
