@@ -376,6 +376,42 @@ def test_options_from_a_file_give_way_to_the_command_line(tmp_path):
     assert found == dict(task="booth", rule="amsgrad", lr=0.25, steps=5, seed=2)
 
 
+def test_hyper_parameters_come_from_the_command_line_and_a_file(tmp_path):
+    out = tmp_path / "run"
+    words = ("--steps", 5, "--betas", "0.8,0.99", "--set", "eps=1e-6")
+    assert adamas_cli("run", "booth", *words, "--out", out).exit_code == 0
+    config = json.loads((out / "config.json").read_text())
+    assert (config["hyper"]["betas"], config["hyper"]["eps"]) == ([0.8, 0.99], 1e-6)
+    assert config["command"].endswith("--set eps=1e-06 --betas 0.8,0.99")
+    assert adamas_cli("run", "--resume", out, "--steps", 7).exit_code == 0
+    resumed = json.loads((out / "config.json").read_text())
+    assert resumed["hyper"] == config["hyper"]
+
+    file = tmp_path / "run.toml"
+    file.write_text('task = "booth"\nrule = "ademamix"\nsteps = 5\nbetas = [0.8, 0.9, 0.99]\nalpha = 2\n')
+    options = runner.choose(**runner.read(file))
+    assert options.hyper == {"betas": (0.8, 0.9, 0.99), "alpha": 2}
+    assert runner.Job(options).config()["hyper"]["betas"] == (0.8, 0.9, 0.99)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--betas", "0.9"], "betas: expected 2 numbers, got 0.9"),
+        (["--betas", "0.9,1"], "betas[1]=1 is outside [0, 1)"),
+        (["--betas", "high"], "'betas=high': expected NAME=VALUE with a number"),
+        (["--set", "eps"], "'eps': expected NAME=VALUE with a number"),
+        (["--set", "ep=1"], "ep=1.0: adam has no such hyper-parameter; did you mean 'eps'?"),
+        (["--set", "lr=1"], "--set lr=1: lr has an option of its own, --lr"),
+        (["--rule", "nesterov", "--betas", "0.9,0.99"], "nesterov has no such hyper-parameter; there are momentum"),
+    ],
+)
+def test_hyper_parameters_that_cannot_be_are_refused(words, message):
+    result = adamas_cli("run", "booth", "--rule", "adam", *words)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
 def test_the_folder_and_threads_may_stand_in_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run.toml").write_text('task = "booth"\nsteps = 5\nout = "here"\nthreads = 1\n')
