@@ -7,7 +7,7 @@
     p ← (p − lr · (m̂ + β₂ d̂) / (√v̂ + ε)) / (1 + lr wd)
 
 As the authors' package: βs are what is kept (the paper's are what is taken in), and each average is corrected by
-its own 1 − βᵗ. optax decays beside the step instead of dividing.
+its own 1 − βᵗ. optax decays beside the step instead of dividing, and weighs δ and d̂ by 1 − β₂ instead of β₂.
 """
 
 from adamas.language import Rule, Slot, Stage, abs2, ema, sqrt
