@@ -84,9 +84,9 @@ def test_atan2_is_cs(dtype: Any) -> None:
 
 
 def test_atan2_of_nan_and_of_complex() -> None:
-    nan = np.array([np.nan, 1.0, np.nan, np.nan])
+    nan = np.array([np.nan, 1.0, np.nan, np.nan])  # beside itself moved on by one
     with np.errstate(all="ignore"):
-        assert np.isnan(atan2(Value(nan), Value(nan[::-1].copy())).x[[0, 2, 3]]).all()
+        assert np.isnan(atan2(Value(nan), Value(np.roll(nan, 1))).x).all()
     z = np.array([3 + 4j, -1j, 0j])
     p = np.zeros(3, complex)
     adamas.AdamAtan2(p, lr=1.0, a=1.0, betas=(0.0, 0.0)).step(z)  # m̂ = g, √v̂ = |g|: 45° along −g
