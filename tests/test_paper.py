@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+import test_browser
+from test_browser import browser  # noqa: F401, a fixture
 from test_cli import adamas_cli
 
 from adamas import rules, tasks
@@ -220,6 +222,16 @@ def test_a_quick_remake_judges_every_claim_and_needs_no_network(folder):
         assert row["found"] in page
     assert "src=" not in page.replace("vegaEmbed", "").split("<script>")[0]
     assert "adamas paper --figures 2 --quick" in " ".join(page.replace("<span>", "").replace("</span>", "").split())
+
+
+@pytest.mark.skipif(bool(test_browser.MISSING), reason="there is no browser")
+@pytest.mark.parametrize("width", [400, 1200])
+def test_every_plot_is_drawn_and_fits_the_page(browser, folder, width):  # noqa: F811
+    page, wrong, fetched = test_browser.opened(browser, folder, viewport={"width": width, "height": 900})
+    assert (wrong, fetched) == ([], [])
+    assert page.locator(".chart .mark-line path").count() == 8  # four rules, twice
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
 
 
 def test_a_second_time_nothing_is_measured_again(folder):
