@@ -922,7 +922,7 @@ class ADOPT(Optimizer):
 
     n ← g / max(√v, ε), of a modulus of at most (t − 1)^¼        v of the steps before, so that it knows no g
     m ← β₁ m + (1 − β₁) n
-    v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where p rests
+    v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where m is 0 and p only decays
     p ← p − lr · (m + wd · p)
 
     Parameters
@@ -1016,7 +1016,7 @@ class Adan(Optimizer):
         p ← (p − lr · (m̂ + β₂ d̂) / (√v̂ + ε)) / (1 + lr wd)
 
     As the authors' package: βs are what is kept (the paper's are what is taken in), and each average is corrected by
-    its own 1 − βᵗ. optax decays beside the step instead of dividing.
+    its own 1 − βᵗ. optax decays beside the step instead of dividing, and weighs δ and d̂ by 1 − β₂ instead of β₂.
 
     Parameters
     ----------
@@ -1221,7 +1221,7 @@ class MARSAdamW(Optimizer):
         Decay of the moving averages per step (unit-less), in [0, 1).
     eps : float, default 1e-08
         Added to the denominator, in units of the gradient, in [0, inf).
-    weight_decay : float, default 0.01
+    weight_decay : float, default 0.0
         Strength of the decay towards zero, in [0, inf).
     gamma : float, default 0.025
         Γ, the strength of the correction (unit-less), in [0, inf].
@@ -1274,7 +1274,7 @@ class MARSAdamW(Optimizer):
         lr: float | Callable[[int], float] = 0.003,
         betas: tuple[float, float] = (0.95, 0.99),
         eps: float = 1e-08,
-        weight_decay: float = 0.01,
+        weight_decay: float = 0.0,
         gamma: float = 0.025,
         *,
         state: str | Mapping[str, str] | None = None,
@@ -2228,7 +2228,7 @@ class SGD(Optimizer):
         m ← μ m + (1 − τ) g          m ← g at the first step; τ: dampening
         p ← p − lr · m
 
-    ``weight_decay`` adds wd·p to the gradient.
+    ``weight_decay`` adds wd·p to the gradient. Without momentum, the default, m is the gradient, and is kept all the same.
 
     Parameters
     ----------
@@ -2238,7 +2238,7 @@ class SGD(Optimizer):
         A complex number is one number here: second moments hold |g|².
     lr : float or callable (step number, from 1) → float, default 0.001
         Learning rate, in parameter units per step, in [0, inf).
-    momentum : float, default 0.9
+    momentum : float, default 0.0
         Μ, the share of the momentum that a step keeps, in [0, 1).
     dampening : float, default 0.0
         Τ, what is taken off the gradient's share (unit-less), in [0, 1].
@@ -2291,7 +2291,7 @@ class SGD(Optimizer):
         self,
         params: Any,
         lr: float | Callable[[int], float] = 0.001,
-        momentum: float = 0.9,
+        momentum: float = 0.0,
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         *,
@@ -2503,10 +2503,10 @@ class Adagrad(Optimizer):
         Learning rate, in parameter units per step, in [0, inf).
     lr_decay : float, default 0.0
         Η, by which lr falls as 1/(1 + (t − 1) η), in [0, inf].
-    eps : float, default 1e-10
-        Added to the denominator, in units of the gradient, in [0, inf).
     weight_decay : float, default 0.0
         Strength of the decay towards zero, in [0, inf).
+    eps : float, default 1e-10
+        Added to the denominator, in units of the gradient, in [0, inf).
     state : None, str or dict
         How slots are kept: None as the rule says, a codec's name for every slot that it fits, or slot → codec.
         Slots here: v (float32). Codecs, with the bytes of an element:
@@ -2555,8 +2555,8 @@ class Adagrad(Optimizer):
         params: Any,
         lr: float | Callable[[int], float] = 0.01,
         lr_decay: float = 0.0,
-        eps: float = 1e-10,
         weight_decay: float = 0.0,
+        eps: float = 1e-10,
         *,
         state: str | Mapping[str, str] | None = None,
         state_exclude: str | Sequence[str] = (),

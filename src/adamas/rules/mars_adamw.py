@@ -26,7 +26,7 @@ rule = adamw.rule.but(
     "mars_adamw",
     "MARSAdamW",
     __doc__,
-    hyper=dict(lr=3e-3, betas=(0.95, 0.99)),
+    hyper=dict(lr=3e-3, betas=(0.95, 0.99), weight_decay=0.0),
     slots=(*adamw.rule.slots, Slot("g0", init=lambda g: g)),
     before=(corrected, to_the_ball),
     moments=moments,
