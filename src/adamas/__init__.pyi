@@ -922,7 +922,7 @@ class ADOPT(Optimizer):
 
     n ← g / max(√v, ε), of a modulus of at most (t − 1)^¼        v of the steps before, so that it knows no g
     m ← β₁ m + (1 − β₁) n
-    v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where m is 0 and p only decays
+    v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where m stays 0
     p ← p − lr · (m + wd · p)
 
     Parameters
@@ -2228,7 +2228,8 @@ class SGD(Optimizer):
         m ← μ m + (1 − τ) g          m ← g at the first step; τ: dampening
         p ← p − lr · m
 
-    ``weight_decay`` adds wd·p to the gradient. Without momentum, the default, m is the gradient, and is kept all the same.
+    ``weight_decay`` adds wd·p to the gradient. Without momentum, the default, m is the
+    gradient, and is kept all the same.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 n ← g / max(√v, ε), of a modulus of at most (t − 1)^¼        v of the steps before, so that it knows no g
 m ← β₁ m + (1 − β₁) n
-v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where m is 0 and p only decays
+v ← β₂ v + (1 − β₂) g²                                       v = g² at the first step, where m stays 0
 p ← p − lr · (m + wd · p)
 """
 

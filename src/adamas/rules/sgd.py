@@ -3,7 +3,8 @@
     m ← μ m + (1 − τ) g          m ← g at the first step; τ: dampening
     p ← p − lr · m
 
-``weight_decay`` adds wd·p to the gradient. Without momentum, the default, m is the gradient, and is kept all the same.
+``weight_decay`` adds wd·p to the gradient. Without momentum, the default, m is the
+gradient, and is kept all the same.
 """
 
 from adamas.language import Hyper, Rule, Slot, l2, where
