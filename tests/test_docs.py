@@ -34,7 +34,11 @@ def run(page, section=None):
             exec(compile(code, str(DOCS / page), "exec"), space)
 
 
-@pytest.mark.parametrize("page", ["minimize.md", "compare.md", "low-bit.md"])  # torch.md: test_torch_integrations.py
+#: Those without PyTorch; torch.md: test_torch_integrations.py.
+PAGES = ["minimize.md", "compare.md", "low-bit.md", "paper.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(page)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from adamas import doctor
 from adamas.paper import charts
-from adamas.paper.claims import AGREES, CLAIMS, UNMEASURED, Claim, Verdict
+from adamas.paper.claims import AGREES, CLAIMS, DISAGREES, UNDECIDED, UNMEASURED, Claim, Verdict
 from adamas.paper.figures import NAMES, Figure, Panel
 from adamas.paper.outcomes import Losses, best, losses_of, mean
 from adamas.report.charts import Plot
@@ -66,10 +66,9 @@ def _bests(panel: Panel, losses: Losses) -> Iterator[tuple[str, ...]]:
 def summary(found: Sequence[Section]) -> str:
     """How many of the paper's claims hold here."""
     answers = [verdict.answer for section in found for _, verdict in section.verdicts]
-    measured = [answer for answer in answers if answer != UNMEASURED]
-    others = {answer: measured.count(answer) for answer in dict.fromkeys(measured) if answer != AGREES}
-    rest = "".join(f"; {count} {answer}" for answer, count in others.items())
-    return f"{measured.count(AGREES)} of the paper's {len(answers)} claims agree with what was found here{rest}."
+    words = {DISAGREES: "disagree", UNDECIDED: "undecided", UNMEASURED: "not measured"}
+    rest = "".join(f", {answers.count(answer)} {word}" for answer, word in words.items() if answer in answers)
+    return f"Of the paper's {len(answers)} claims, {answers.count(AGREES)} agree with what was found here{rest}."
 
 
 def page(found: Sequence[Section], results: Mapping[Trial, Result], command: str) -> str:
