@@ -35,10 +35,10 @@ def _point(x: float, values: Iterable[float]) -> Row:
 
 def _over_epochs(losses: Losses) -> dict[str, Any]:
     """The training cost of each rule at its best learning rate."""
-    rows = [{"rule": NAMES[rule], **row} for rule in losses for row in _epochs(chosen(losses, rule))]
+    rows = [{"curve": NAMES[rule], **row} for rule in losses for row in _epochs(chosen(losses, rule))]
     names = [NAMES[rule] for rule in losses]
     colour = alt.Color(
-        "rule:N", scale=alt.Scale(domain=names, range=[COLOUR[rule] for rule in losses]), legend=key(names)
+        "curve:N", scale=alt.Scale(domain=names, range=[COLOUR[rule] for rule in losses]), legend=key(names)
     )
     base = alt.Chart(alt.InlineData(rows)).encode(
         x=alt.X("x:Q", title="epoch", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=6)), color=colour
@@ -57,40 +57,37 @@ def _epochs(curves: Sequence[Curve]) -> Iterator[Row]:
 
 def _by_lr(losses: Losses) -> dict[str, Any]:
     """The loss by learning rate, with and without bias correction, early and late; at most the untrained one."""
-    rows, names = [], {CORRECTED: "with correction", UNCORRECTED: "without"}
+    rows, looks = [], {}
     for rule, lrs in losses.items():
-        for lr, curves in lrs.items():
-            for epoch in (tenth, whole):
-                point = _point(lr, [min(curve[epoch(curve)], curve[0]) for curve in curves])
-                rows.append({"rule": names[rule], "read": _after(epoch(curves[0])), **point})
-    reads = list(dict.fromkeys(row["read"] for row in rows))
-    legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=2)
+        for epoch, dash in ((tenth, [4, 3]), (whole, [1, 0])):
+            name = f"{CORRECTION[rule]}, epoch {epoch(next(iter(lrs.values()))[0])}"
+            looks[name] = (SHADES[rule], dash)
+            for lr, curves in lrs.items():
+                rows.append({"curve": name, **_point(lr, [min(curve[epoch(curve)], curve[0]) for curve in curves])})
+    names, (colours, dashes) = list(looks), zip(*looks.values(), strict=True)
     base = alt.Chart(alt.InlineData(rows)).encode(
-        x=alt.X("x:Q", title="learning rate", scale=alt.Scale(type="log", nice=False, padding=10), axis=_POWERS),
-        color=alt.Color("rule:N", scale=alt.Scale(domain=list(names.values()), range=_PAIR), legend=legend),
-        strokeDash=alt.StrokeDash("read:N", scale=alt.Scale(domain=reads, range=[[4, 3], [1, 0]]), legend=legend),
+        x=alt.X("x:Q", title="learning rate", scale=alt.Scale(type="log", nice=False, padding=10), axis=POWERS),
+        color=alt.Color("curve:N", scale=alt.Scale(domain=names, range=colours), legend=key(names)),
     )
-    return _layers(base, log=False)
+    dashed = alt.StrokeDash("curve:N", scale=alt.Scale(domain=names, range=dashes), legend=key(names))
+    return _layers(base, log=False, strokeDash=dashed)
 
 
-#: As in the paper: red with correction, green without; in shades that the colour-blind tell apart.
-_PAIR = ["#d55e00", "#009e73"]
-_POWERS = alt.Axis(format="~e", values=[1e-5, 1e-4, 1e-3, 1e-2, 1e-1])
-
-
-def _after(epochs: int) -> str:
-    return f"after {epochs} epoch{'' if epochs == 1 else 's'}"
+CORRECTION = {CORRECTED: "corrected", UNCORRECTED: "uncorrected"}
+#: As in the paper, red with correction and green without; in shades that the colour-blind tell apart.
+SHADES = {CORRECTED: "#d55e00", UNCORRECTED: "#009e73"}
+POWERS = alt.Axis(format="~e", values=[1e-5, 1e-4, 1e-3, 1e-2, 1e-1])
 
 
 # --------------------------------------------------------------------------------------- vega-lite
 
 
-def _layers(base: alt.Chart, log: bool) -> dict[str, Any]:
+def _layers(base: alt.Chart, log: bool, **line: Any) -> dict[str, Any]:
     """Medians over the seeds as lines, all seeds as bands, and a tooltip at the nearest point."""
     y = height(False, log)
     near = alt.selection_point(nearest=True, on="pointermove", clear="pointerout", empty=False)
     bands = base.mark_area(clip=True, opacity=0.15, tooltip=None).encode(y=_of(y, "lowest"), y2="highest:Q")
-    lines = base.mark_line(clip=True, strokeWidth=1.8).encode(y=_of(y, "median"))
+    lines = base.mark_line(clip=True, strokeWidth=1.8).encode(y=_of(y, "median"), **line)
     dots = base.mark_point(filled=True, size=60, clip=True, tooltip=alt.TooltipContent("data"))
     dots = dots.encode(y=_of(y, "median"), opacity=alt.condition(near, alt.value(1), alt.value(0)))
     layers = alt.layer(bands, lines.add_params(zooming()), dots.add_params(near))

@@ -82,7 +82,7 @@ DECAYING = (*CONSTANT, ("weight_decay", 1e-4))
 
 #: Figure 4's settings. A training is read off after a tenth of its epochs, too.
 BETA1, BETA2, LOG_LR = (0.0, 0.9), (0.99, 0.999, 0.9999), (-5, -4, -3, -2, -1)
-VAE_EPOCHS = 40
+VAE_EPOCHS = 100
 
 
 def setting(b1: float, b2: float) -> str:
