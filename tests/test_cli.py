@@ -468,33 +468,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path, monkeypatch):
     assert "line-fit has 10 examples, and had 15 when the run was left" in result.output
 
 
-# -------------------------------------------------------------------------- rules, kernel, doctor
-
-
-def test_rules_lists_every_rule_with_its_cost():
-    result = adamas_cli("rules")
-    assert result.exit_code == 0
-    costs, kept = result.output.split("State, passes over")
-    lines, by_codec = (
-        {line.split()[0]: line.split() for line in t.splitlines() if line.strip()} for t in (costs, kept)
-    )
-    for name, rule in rules.REGISTRY.items():
-        assert lines[name][1] == rule.title
-        assert len(by_codec[name]) == len(by_codec["state="])
-    assert by_codec["adamw"][1] == "8.00"
-    assert lines["adamw"][-3:] == ["8", "1", "28"]  # reads p, g, m, v and writes p, m, v
-    assert lines["amsgrad"][-3:] == ["12", "1", "36"]
-    assert lines["lamb"][-3:] == ["8", "2", "44"]  # reads p, g, m, v once more for the norms
-    assert all(len(line) <= 95 for line in result.output.splitlines())
-
-
-def test_rules_explains_one():
-    result = adamas_cli("rules", "adamw")
-    assert "arXiv:1711.05101" in result.output
-    assert "weight_decay = 0.01, in [0, inf)" in result.output
-    result = adamas_cli("rules", "amsgrat")
-    assert result.exit_code == 2
-    assert "did you mean 'amsgrad'?" in result.output
+# ---------------------------------------------------------------------------------- kernel, doctor
 
 
 @pytest.mark.parametrize("name", rules.REGISTRY)

@@ -311,9 +311,6 @@ def test_rules_tell_bytes_under_each_codec():
     assert memory.by_codec(rules.get("adamax"))["mean"] is None
     output = adamas_cli("rules", "amsgrad").output
     assert any(line.split() == ["int8", "6.02", "m,", "v"] for line in output.splitlines())
-    lines = {line.split()[0]: line.split() for line in adamas_cli("rules").output.splitlines() if line.strip()}
-    assert lines["int4"][1:3] == ["1.02", "1.02"]
-    assert "—" in lines["mean"]
 
 
 def test_sizes_need_no_memory():

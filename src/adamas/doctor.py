@@ -93,13 +93,6 @@ def bytes_moved(rule: Rule) -> int:
     return 4 * (sum(words) + sum(len(w) for w in traced.writes.values()))
 
 
-def state_bytes(rule: Rule) -> str:
-    """Bytes of state per parameter, in words where they depend on the shape."""
-    docs = [CODECS[s.codec].bytes_doc for s in rule.slots]
-    plain = sum(int(d) for d in docs if d.isdigit())
-    return " + ".join([str(plain)] * bool(plain) + [d for d in docs if not d.isdigit()]) or "0"
-
-
 def bandwidth(rule: Rule) -> tuple[float, float]:
     """(bytes per second of adding one large array to another, of the rule's step), medians of alternating runs."""
     a, b = np.zeros(2 * SIZE, np.float32), np.ones(2 * SIZE, np.float32)

@@ -11,7 +11,12 @@ import typer
 from adamas.cli.common import app, console, dtype_of, fail
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from adamas.language import Rule
+
+#: Columns of a terminal in which the list of rules is one table.
+WIDE = 120
 
 
 @app.command()
@@ -51,35 +56,59 @@ def _list_codecs(rule: Rule) -> None:
 
 
 def _list_rules() -> None:
-    from rich.table import Table
-
+    """A row a rule; on a narrow terminal in two tables."""
     from adamas import doctor
     from adamas.codecs import CODECS
-    from adamas.memory import SQUARE, by_codec
+    from adamas.memory import SQUARE
     from adamas.rules import REGISTRY
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("rule", "class"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("source", width=16)
-    table.add_column("slots")
-    for heading in ("state\nbytes", "passes", "bytes\nmoved"):
-        table.add_column(heading, justify="right", max_width=9)
+    facts = ["rule", "class", "source", "slots", "passes", "bytes\nmoved"]
+    rows = []
     for name, rule in REGISTRY.items():
         slots = ", ".join(s.name for s in rule.slots)
         passes, moved = doctor.program(rule).passes, doctor.bytes_moved(rule)
-        table.add_row(name, rule.title, _source(rule.doc), slots, doctor.state_bytes(rule), str(passes), str(moved))
-    console().print(table)
-    typer.echo("\nState, passes over the memory and bytes moved by a step are per parameter, all in float32.\n")
-    table = Table("state=", box=None, pad_edge=False)
-    for codec in CODECS:
-        table.add_column(codec, justify="right")
-    for name, rule in REGISTRY.items():
-        held = by_codec(rule)
-        table.add_row(name, *(f"{found[1]:.2f}" if (found := held[codec]) else "—" for codec in CODECS))
-    console().print(table)
-    typer.echo(f"\nBytes of state a parameter, of a matrix of {SQUARE[0]:,} × {SQUARE[1]:,}; —: it holds no slot.")
+        rows.append([name, rule.title, _source(rule.doc), slots, str(passes), str(moved), *_kept(rule)])
+    if console().width >= WIDE:
+        _table([*facts, *CODECS], rows)
+    else:
+        _table(facts, [row[: len(facts)] for row in rows])
+        typer.echo()
+        _table(["state=", *CODECS], [[row[0], *row[len(facts) :]] for row in rows])
+    chosen = [f"{name}'s {s.name} {s.codec}" for name, r in REGISTRY.items() for s in r.slots if s.codec != "float32"]
+    typer.echo(
+        "\nBytes a parameter: what a step moves in its passes, all in float32, and the state under each codec, of a\n"
+        f"matrix of {SQUARE[0]:,} × {SQUARE[1]:,} (—: it holds no slot). Codecs without brackets are recommended.\n"
+        f"Where none is asked for, state is float32, only {' and '.join(chosen)}."
+    )
     _cautions()
+    typer.echo("Quality under codecs was measured with AdamW alone: docs/low-bit.md.")
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in headings:
+        if heading in ("rule", "class", "state=", "slots"):
+            table.add_column(heading, no_wrap=True)
+        elif heading == "source":
+            table.add_column(heading, width=16)
+        else:
+            table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def _kept(rule: Rule) -> Iterator[str]:
+    """Bytes of state under each codec, in brackets where that is neither the rule's own nor without a caution."""
+    from adamas.codecs import CODECS
+    from adamas.memory import by_codec
+
+    own = {slot.codec for slot in rule.slots}
+    for name, found in by_codec(rule).items():
+        size = f"{found[1]:.2f}" if found else "—"
+        yield f"({size})" if found and CODECS[name].caution and name not in own else size
 
 
 def _cautions() -> None:
@@ -92,9 +121,10 @@ def _cautions() -> None:
 
 
 def _source(doc: str) -> str:
-    """Authors, year and paper, which a rule's first line gives in brackets."""
-    found = re.search(r"\((.*?arXiv:[\d.]+)", doc)
-    return found[1] if found else ""
+    """The paper, or else authors and year, which a rule's first line gives in brackets."""
+    line = doc.strip().partition("\n")[0]
+    found = re.search(r"arXiv:[\d.]*\d", line) or re.search(r"(?<=\()[^()]*?\d{4}\b", line)
+    return found[0] if found else ""
 
 
 @app.command()
