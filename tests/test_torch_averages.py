@@ -93,6 +93,31 @@ def test_a_copy_made_in_eval_mode_trains_on(copied: Any) -> None:
     assert not torch.equal(params[0], y[0])
 
 
+def test_torchs_sgd_is_taken_over_though_it_counts_no_steps() -> None:
+    params, rng = problem(dtype=torch.float64)
+    old, options = torch.optim.SGD(params, lr=0.1, momentum=0.9, dampening=0.5), {"lr": 0.1, "momentum": 0.9}
+    steps(old, params, rng, 3)
+    others = [torch.nn.Parameter(p.detach().clone()) for p in params]
+    mine = adamas.torch.SGD(others, **options, dampening=0.5)
+    mine.load_state_dict(old.state_dict())
+    steps(mine, others, np.random.default_rng(9), 3)
+    steps(old, params, np.random.default_rng(9), 3)
+    assert all(torch.allclose(p, q, rtol=1e-12) for p, q in zip(params, others, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("RMSprop", {"momentum": 0.9}), ("RMSprop", {"centered": True}), ("Adagrad", {"initial_accumulator_value": 0.1})],
+)
+def test_what_torch_has_and_this_has_not_is_refused_also_from_a_file(name: str, options: Any) -> None:
+    params, _ = problem()
+    with pytest.raises(NotImplementedError, match=f"take torch.optim.{name}"):
+        getattr(adamas.torch, name)(params, **options)
+    saved = getattr(torch.optim, name)(params, **options).state_dict()
+    with pytest.raises(NotImplementedError, match=f"take torch.optim.{name}"):
+        getattr(adamas.torch, name)(params).load_state_dict({**saved, "state": {}})
+
+
 def test_without_averages_eval_and_train_change_nothing() -> None:
     params, rng = problem()
     opt = adamas.torch.AdamW(params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,6 +48,12 @@ def check(options: Mapping[str, Any]) -> None:
         raise TypeError(f"cautious={options['cautious']!r}: expected True or False")
 
 
+def check_ema(rule: Rule, ema: float | None) -> None:
+    """Raise ValueError for an average of the parameters beside the rule's own."""
+    if ema is not None and rule.view is not None:
+        raise ValueError(f"{rule.title} evaluates at an average of its own; leave ema={ema} out")
+
+
 def in_use(options: Mapping[str, Any]) -> frozenset[str]:
     """Those of the options that are not at their defaults."""
     return frozenset(name for name, default in OPTIONS.items() if options[name] is not default)
@@ -57,11 +64,13 @@ def composed(rule: Rule, used: frozenset[str]) -> Rule:
     after = rule.after
     if used and not rule.combines:
         raise ValueError(f"{rule.title}: its update is no step of lr, so {', '.join(sorted(used))} cannot be had")
+    if "clip_update" in used and any(stage.measures for stage in rule.after):
+        raise ValueError(f"{rule.title}: it scales each tensor's update by itself; leave clip_update out")
     if "decouple_lr" in used:
         if not after or after[-1] is not decoupled or rule.size != "lr":
             raise ValueError(
-                f"{rule.title} with decouple_lr: it has no decay of lr·weight_decay beside its step; take a rule that "
-                "has, such as AdamW, or leave decouple_lr out"
+                f"{rule.title} with decouple_lr: it has no decay of lr·weight_decay as its last stage; take a rule "
+                "that has, such as AdamW, or leave decouple_lr out"
             )
         after = (*after[:-1], fully_decoupled)
     around = [stage for name, stage in (("cautious", cautious), ("clip_update", clipped)) if name in used]
@@ -69,12 +78,15 @@ def composed(rule: Rule, used: frozenset[str]) -> Rule:
 
 
 def settle(group: dict[str, Any], used: frozenset[str]) -> None:
-    """Replace ``decouple_lr=True`` by the group's initial lr; raises ValueError for what cannot be used."""
+    """Put numbers for True and None: the group's initial lr, no limit. Raises ValueError for what cannot be used."""
     for name in HYPER:
         if name not in used and group.get(name) is not None:
             raise ValueError(f"{name}={group[name]!r} in a group: give {name} to the optimizer, too; groups may differ")
     if "decouple_lr" in used and group["decouple_lr"] is True:
         lr = group.get("initial_lr", group["lr"])
-        if callable(lr):
-            raise ValueError("decouple_lr=True and lr is a schedule: pass its largest value, as decouple_lr=1e-3")
+        if callable(lr) or not lr:
+            what = "a schedule" if callable(lr) else "0"
+            raise ValueError(f"decouple_lr=True and lr is {what}: pass its largest value, as decouple_lr=1e-3")
         group["decouple_lr"] = float(lr)
+    if "clip_update" in used and group["clip_update"] is None:
+        group["clip_update"] = math.inf

@@ -151,6 +151,7 @@ class Optimizer:
         self._backend = options.pop("backend")
         self._weights, self._ema, self._seed = (options.pop(name) for name in ("weights", "ema", "seed"))
         check_keeping(self._ema, self._seed)
+        compose.check_ema(self.rule, self._ema)
         self._compose({name: options.pop(name) for name in compose.OPTIONS}, options)
         self._exclude = check_exclude(options.pop("state_exclude"))
         leaves = nest.flatten(params)
@@ -343,19 +344,20 @@ class Optimizer:
         """Take over a ``state_dict``: leaves are matched by name, arrays copied, hyper-parameters restored.
 
         State that was kept in other codecs is converted, rounded to nearest, with a warning. A callable ``lr`` of
-        this optimizer stays and goes on from the restored step count. Raises ValueError or TypeError, with nothing
-        changed, if names, shapes, dtypes or rule do not fit.
+        this optimizer stays and goes on from the restored step count; so do ``clip_update`` and ``decouple_lr``.
+        Raises ValueError or TypeError, with nothing changed, if names, shapes, dtypes or rule do not fit.
         """
         saved = self._saved_groups(state_dict)
         if [sorted(g["names"]) for g in saved] != [sorted(g["names"]) for g in self.param_groups]:
             raise ValueError("param_groups: the groups of the state hold other leaves than those of this optimizer")
         for i, group in enumerate(saved):
+            group = {**group, **{name: self.param_groups[i][name] for name in compose.HYPER if name in self._used}}
             self._check(i, [1.0 if k == "lr" and group[k] is None else group[k] for k in self.rule.hyper])
             check_flag("maximize", group["maximize"])
         self._state.check(state_dict)
         self._take(state_dict)
         for mine, theirs in zip(self.param_groups, saved, strict=True):
-            for name in self.rule.hyper:
+            for name in type(self).rule.hyper:
                 if theirs[name] is not None and not callable(mine[name]):
                     mine[name] = theirs[name]
             mine["maximize"] = theirs["maximize"]
@@ -391,7 +393,7 @@ class Optimizer:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"expected a state_dict, got {type(state_dict).__name__}")
         groups = state_dict.get("param_groups")
-        needed = {"names", "maximize", *self.rule.hyper}
+        needed = {"names", "maximize", *type(self).rule.hyper}
         if not isinstance(groups, list) or not all(isinstance(g, Mapping) and needed <= set(g) for g in groups):
             raise ValueError(f"param_groups: expected a list of dicts with {', '.join(sorted(needed))}")
         return groups
@@ -409,7 +411,7 @@ class Optimizer:
 
     def __repr__(self) -> str:
         group = self.param_groups[0]
-        hyper = ", ".join(f"{k}={group[k]!r}" for k in self.rule.hyper)
+        hyper = ", ".join(f"{k}={group[k]!r}" for k in self.rule.hyper) + ", cautious=True" * ("cautious" in self._used)
         tensors = self._state.tensors
         arrays = f"{len(tensors)} array{'s' * (len(tensors) != 1)}"
         size = f"{sum(t.p.size for t in tensors):,} parameters"

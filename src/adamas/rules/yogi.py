@@ -7,13 +7,14 @@
 v begins at 1e-6. The bias corrections are not in the paper's algorithm; optax has them, and begins m at 1e-6, too.
 """
 
-from adamas.language import Rule, Slot, abs2, decoupled, ema, sign
+from adamas.language import Rule, Slot, abs2, decoupled, ema, where
 from adamas.rules import adam
 
 
 def moments(g, m, v, b1, b2):
     square = abs2(g)
-    return dict(m=ema(b1, m, g), v=v - (1 - b2) * (sign(v - square) * square))
+    change = (1 - b2) * square
+    return dict(m=ema(b1, m, g), v=where(v > square, v - change, where(square > v, v + change, v)))
 
 
 rule = Rule(

@@ -642,6 +642,184 @@ class SGD(Optimizer):
         diagnostics_every: int | None = None,
     ) -> None: ...
 
+class RMSprop(Optimizer):
+    """RMSProp (Tieleman & Hinton, 2012, lecture 6e of their course "Neural networks for machine learning"), as torch.
+
+    v ← α v + (1 − α) g²
+    p ← p − lr · g / (√v + ε)
+
+    v begins at zero and is not corrected for it: the first steps are up to 1/√(1 − α) times lr. ``weight_decay`` adds
+    wd·p to the gradient.
+
+    Parameters
+    ----------
+    params : iterable of tensors, of (name, tensor), or of dicts of options with them as "params"
+        float64, float32, float16, bfloat16, complex64 or complex128 on the CPU, of any shape and strides. Arithmetic
+        and state are float64 for float64 and complex128, else float32. A complex number is a pair of real ones here.
+    lr : default 0.01
+        Learning rate, in parameter units per step.
+    alpha : default 0.99
+        Decay of the mean of squares per step (unit-less).
+    eps : default 1e-08
+        Added to the denominator, in units of the gradient.
+    weight_decay : default 0
+        Strength of the decay towards zero.
+    foreach, fused
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
+    capturable, differentiable
+        True raises NotImplementedError.
+    state : None, str or dict
+        How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
+        Slots: v (square_avg). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, parameter name, step and element. By group too.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; see ``averaged()``.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-08,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: float = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+        *,
+        state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        seed: int = 0,
+        ema: float | None = None,
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
+class Adagrad(Optimizer):
+    """AdaGrad (Duchi, Hazan & Singer, 2011, JMLR 12:2121), as torch.
+
+        v ← v + g²
+        p ← p − lr/(1 + (t − 1) η) · g / (√v + ε)        η: lr_decay
+
+    v only grows, so that steps shrink as 1/√t at best. optax begins v at 0.1, torch and this at 0.
+
+    Parameters
+    ----------
+    params : iterable of tensors, of (name, tensor), or of dicts of options with them as "params"
+        float64, float32, float16, bfloat16, complex64 or complex128 on the CPU, of any shape and strides. Arithmetic
+        and state are float64 for float64 and complex128, else float32. A complex number is a pair of real ones here.
+    lr : default 0.01
+        Learning rate, in parameter units per step.
+    lr_decay : default 0
+        Η, by which lr falls as 1/(1 + (t − 1) η).
+    weight_decay : default 0
+        Strength of the decay towards zero.
+    eps : default 1e-10
+        Added to the denominator, in units of the gradient.
+    foreach, fused
+        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
+        leave unscaling and overflows to the step, as torch's fused optimizers do.
+    capturable, differentiable
+        True raises NotImplementedError.
+    state : None, str or dict
+        How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
+        Slots: v (sum). Codecs, with the bytes of an element:
+        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
+        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
+        too, which "bfloat16" rounds up.
+    state_exclude : str or list of str
+        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
+        group says. Parameters must have names (``model.named_parameters()``).
+    max_grad_norm : float or None
+        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
+    nonfinite : "propagate", "skip" or "raise"
+        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
+        raise FloatingPointError with nothing changed.
+    cautious : bool
+        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
+    clip_update : float or None
+        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
+    decouple_lr : float, True or None
+        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
+        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
+    weights : None, "stochastic", "kahan" or "master"
+        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
+        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
+    seed : int
+        Of stochastic rounding: its bits are a hash of seed, parameter name, step and element. By group too.
+    ema : float or None
+        Decay per step of an average of the parameters, kept in the same pass; see ``averaged()``.
+    diagnostics_every : None or int
+        Look at the first step and at every so-manieth from there, for ``diagnostics()``.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
+    """
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 0.01,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        state: str | Mapping[str, str] | None = "float32",
+        state_exclude: str | Sequence[str] = (),
+        max_grad_norm: float | None = None,
+        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
+        cautious: bool = False,
+        clip_update: float | None = None,
+        decouple_lr: float | Literal[True] | None = None,
+        weights: Literal["stochastic", "kahan", "master"] | None = None,
+        seed: int = 0,
+        ema: float | None = None,
+        diagnostics_every: int | None = None,
+    ) -> None: ...
+
 class AMSGrad(Optimizer):
     """AMSGrad (Reddi, Kale & Kumar, 2018, arXiv:1904.09237, Algorithm 2), with Adam's bias corrections.
 
@@ -2346,183 +2524,6 @@ class NesterovSGD(Optimizer):
         lr: float | Tensor = 0.001,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
-        *,
-        maximize: bool = False,
-        foreach: bool | None = None,
-        capturable: bool = False,
-        differentiable: bool = False,
-        fused: bool | None = None,
-        state: str | Mapping[str, str] | None = "float32",
-        state_exclude: str | Sequence[str] = (),
-        max_grad_norm: float | None = None,
-        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
-        cautious: bool = False,
-        clip_update: float | None = None,
-        decouple_lr: float | Literal[True] | None = None,
-        weights: Literal["stochastic", "kahan", "master"] | None = None,
-        seed: int = 0,
-        ema: float | None = None,
-        diagnostics_every: int | None = None,
-    ) -> None: ...
-
-class RMSprop(Optimizer):
-    """RMSProp (Tieleman & Hinton, 2012, lecture 6e of their course "Neural networks for machine learning"), as torch.
-
-    v ← α v + (1 − α) g²
-    p ← p − lr · g / (√v + ε)
-
-    v begins at zero and is not corrected for it: the first steps are up to 1/√(1 − α) times lr. ``weight_decay`` adds
-    wd·p to the gradient.
-
-    Parameters
-    ----------
-    params : iterable of tensors, of (name, tensor), or of dicts of options with them as "params"
-        float64, float32, float16, bfloat16, complex64 or complex128 on the CPU, of any shape and strides. Arithmetic
-        and state are float64 for float64 and complex128, else float32. A complex number is a pair of real ones here.
-    lr : default 0.01
-        Learning rate, in parameter units per step.
-    alpha : default 0.99
-        Decay of the mean of squares per step (unit-less).
-    eps : default 1e-08
-        Added to the denominator, in units of the gradient.
-    weight_decay : default 0.0
-        Strength of the decay towards zero.
-    foreach, fused
-        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
-        leave unscaling and overflows to the step, as torch's fused optimizers do.
-    capturable, differentiable
-        True raises NotImplementedError.
-    state : None, str or dict
-        How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: v (square_avg). Codecs, with the bytes of an element:
-        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
-        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
-        too, which "bfloat16" rounds up.
-    state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
-        group says. Parameters must have names (``model.named_parameters()``).
-    max_grad_norm : float or None
-        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
-    nonfinite : "propagate", "skip" or "raise"
-        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
-        raise FloatingPointError with nothing changed.
-    cautious : bool
-        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
-    clip_update : float or None
-        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
-    decouple_lr : float, True or None
-        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
-        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
-    weights : None, "stochastic", "kahan" or "master"
-        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
-        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
-    seed : int
-        Of stochastic rounding: its bits are a hash of seed, parameter name, step and element. By group too.
-    ema : float or None
-        Decay per step of an average of the parameters, kept in the same pass; see ``averaged()``.
-    diagnostics_every : None or int
-        Look at the first step and at every so-manieth from there, for ``diagnostics()``.
-
-    Raises
-    ------
-    TypeError, ValueError, RuntimeError
-        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
-    """
-    def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 0.01,
-        alpha: float = 0.99,
-        eps: float = 1e-08,
-        weight_decay: float = 0.0,
-        *,
-        maximize: bool = False,
-        foreach: bool | None = None,
-        capturable: bool = False,
-        differentiable: bool = False,
-        fused: bool | None = None,
-        state: str | Mapping[str, str] | None = "float32",
-        state_exclude: str | Sequence[str] = (),
-        max_grad_norm: float | None = None,
-        nonfinite: Literal["propagate", "skip", "raise"] = "propagate",
-        cautious: bool = False,
-        clip_update: float | None = None,
-        decouple_lr: float | Literal[True] | None = None,
-        weights: Literal["stochastic", "kahan", "master"] | None = None,
-        seed: int = 0,
-        ema: float | None = None,
-        diagnostics_every: int | None = None,
-    ) -> None: ...
-
-class Adagrad(Optimizer):
-    """AdaGrad (Duchi, Hazan & Singer, 2011, JMLR 12:2121), as torch.
-
-        v ← v + g²
-        p ← p − lr/(1 + (t − 1) η) · g / (√v + ε)        η: lr_decay
-
-    v only grows, so that steps shrink as 1/√t at best. optax begins v at 0.1, torch and this at 0.
-
-    Parameters
-    ----------
-    params : iterable of tensors, of (name, tensor), or of dicts of options with them as "params"
-        float64, float32, float16, bfloat16, complex64 or complex128 on the CPU, of any shape and strides. Arithmetic
-        and state are float64 for float64 and complex128, else float32. A complex number is a pair of real ones here.
-    lr : default 0.01
-        Learning rate, in parameter units per step.
-    lr_decay : default 0.0
-        Η, by which lr falls as 1/(1 + (t − 1) η).
-    weight_decay : default 0.0
-        Strength of the decay towards zero.
-    eps : default 1e-10
-        Added to the denominator, in units of the gradient.
-    foreach, fused
-        Accepted where torch.optim has them. All parameters are stepped in one launch anyhow; fused=True lets GradScaler
-        leave unscaling and overflows to the step, as torch's fused optimizers do.
-    capturable, differentiable
-        True raises NotImplementedError.
-    state : None, str or dict
-        How slots are kept: a codec's name, or slot → codec; None as the rule says. By group too.
-        Slots: v (sum). Codecs, with the bytes of an element:
-        "float32" 4, "bfloat16" 2, "int8" 1, "int4" 1/2, "factored" 4/columns + 4/rows, "mean" 4/columns.
-        Parameters of fewer than 4,096 elements keep float32 instead of int8 and int4. Maxima (amsgrad's) keep float32,
-        too, which "bfloat16" rounds up.
-    state_exclude : str or list of str
-        Name patterns of parameters whose state stays float32, such as ``("*embed*", "lm_head.*")``, whatever their
-        group says. Parameters must have names (``model.named_parameters()``).
-    max_grad_norm : float or None
-        Largest global 2-norm of all gradients together, in their units; larger ones are scaled down within the step.
-    nonfinite : "propagate", "skip" or "raise"
-        What a NaN or infinite gradient element does: spoil its own parameter element, skip the whole step, or
-        raise FloatingPointError with nothing changed.
-    cautious : bool
-        Leave out what goes against the present gradient, and scale up the rest (arXiv:2411.16085).
-    clip_update : float or None
-        Largest root mean square of a parameter's update before lr; larger ones are scaled down. By group too.
-    decouple_lr : float, True or None
-        Decay of (lr / decouple_lr) · weight_decay a step: fully decoupled from the choice of lr (True: of the lr given
-        here), and still zero where lr is. By group too. For rules that decay by lr · weight_decay.
-    weights : None, "stochastic", "kahan" or "master"
-        How 16-bit parameters keep changes below half a unit in their last place, which are lost otherwise: by
-        stochastic rounding, a compensation of 2 bytes, or a float32 copy of 4 bytes an element. By group too.
-    seed : int
-        Of stochastic rounding: its bits are a hash of seed, parameter name, step and element. By group too.
-    ema : float or None
-        Decay per step of an average of the parameters, kept in the same pass; see ``averaged()``.
-    diagnostics_every : None or int
-        Look at the first step and at every so-manieth from there, for ``diagnostics()``.
-
-    Raises
-    ------
-    TypeError, ValueError, RuntimeError
-        For an option, value, dtype or shape that cannot be used; nothing has been changed then.
-    """
-    def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 0.01,
-        lr_decay: float = 0.0,
-        weight_decay: float = 0.0,
-        eps: float = 1e-10,
         *,
         maximize: bool = False,
         foreach: bool | None = None,

@@ -80,6 +80,8 @@ def _what(leaf: Leaf, key: str) -> str:
 
 
 def _take_over(row: Row, leaf: Leaf, entry: Mapping[str, Any]) -> None:
+    if row.title == "SGD" and "step" not in entry:  # torch's has no need to count
+        entry = {"step": torch.ones(()), **entry}
     slots = {row.key(slot.name): slot.name for slot in leaf.rule.slots}
     heads = {key: str(key).partition(".")[0] for key in entry}
     parts = {key: head for key, head in heads.items() if head in slots}

@@ -48,6 +48,7 @@ class Optimizer(Base):
         self._every_step: int | None = options.pop("diagnostics_every")
         self._exclude = check_exclude(options.pop("state_exclude"))
         check_keeping(self._ema, options["seed"])
+        compose.check_ema(self.row.base, self._ema)
         compose.check(options)
         self._compose(compose.in_use(options))
         del options["cautious"]
@@ -176,6 +177,11 @@ class Optimizer(Base):
             raise ValueError("betas must be either both floats or both Tensors")
         if group.get("nesterov") and not (group["momentum"] > 0 and group["dampening"] == 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        for name, value in self.row.neutral.items():
+            if group.get(name, value) != value:
+                raise NotImplementedError(
+                    f"{title}: {name}={group[name]!r} is not to be had; take torch.optim.{title} for it"
+                )
         if group.get("differentiable"):
             raise NotImplementedError(f"{title}: differentiable=True is not to be had; take torch.optim.{title} for it")
         if group.get("capturable"):
@@ -344,7 +350,8 @@ class Optimizer(Base):
         """Make the parameters those to evaluate with, and to keep, until ``train()``.
 
         They are the rule's own average (schedule-free's x), else that of ``ema``, else what they are. A ``state_dict``
-        of this time also holds what is trained, so that a run is resumed to the bit.
+        of this time also holds what is trained, so that a run is resumed to the bit. What is written to the parameters
+        meanwhile is lost at ``train()``.
         """
         if self._averages and self._swap is None:
             self._swap = swap(self)

@@ -29,7 +29,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 #: Names in the state that are torch's for one rule.
-OWN_KEYS = {"nesterov": {"m": "momentum_buffer"}, "rmsprop": {"v": "square_avg"}, "adagrad": {"v": "sum"}}
+OWN_KEYS = {"nesterov": {"m": "momentum_buffer"}}
 
 #: Options that choose another rule.
 FLAGS = ("amsgrad", "decoupled_weight_decay", "nesterov")
@@ -56,7 +56,8 @@ class Row:
     """title: the class's name. base: the rule without flags. like: a function with the signature.
 
     decided: options of torch's that the name itself decides. keys: names in the state where they differ from KEYS.
-    used: the options in use that put stages around the rule.
+    used: the options in use that put stages around the rule. neutral: options of torch's with the one value that they
+    can have here.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Row:
     decided: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     used: frozenset[str] = frozenset()
+    neutral: Mapping[str, Any] = field(default_factory=dict)
 
     def rule(self, group: Mapping[str, Any]) -> Rule:
         """The rule of a parameter group, by those of its flags that the name has."""
@@ -152,6 +154,22 @@ _TORCH = (
         lambda params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False,
         foreach=None, differentiable=False, fused=None: None,
         keys={"m": "momentum_buffer"},
+    ),
+    Row(
+        "RMSprop",
+        rules.get("rmsprop"),
+        lambda params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False, capturable=False,
+        foreach=None, maximize=False, differentiable=False: None,
+        keys={"v": "square_avg"},
+        neutral={"momentum": 0, "centered": False},
+    ),
+    Row(
+        "Adagrad",
+        rules.get("adagrad"),
+        lambda params, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10, foreach=None, *,
+        maximize=False, differentiable=False, fused=None: None,
+        keys={"v": "sum"},
+        neutral={"initial_accumulator_value": 0},
     ),
 )  # fmt: skip
 
