@@ -7,7 +7,7 @@ import platform
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 
 import adamas
 from adamas.backends import kernel_cache, threads
-from adamas.codecs import CODECS
+from adamas.codecs import CODECS, Codec
 from adamas.language import Rule
 from adamas.optimizer import optimizer_class
 from adamas.program import Program, trace
@@ -81,16 +81,18 @@ def cache() -> str:
 # ------------------------------------------------------------------------------------- the speed
 
 
-def program(rule: Rule) -> Program:
-    """The rule's passes over real parameters with its own codecs."""
-    return trace(rule, {s.name: CODECS[s.codec] for s in rule.slots}, False)
+def program(rule: Rule, codecs: Mapping[str, Codec] | None = None) -> Program:
+    """The rule's passes over real parameters with these codecs, or its own."""
+    return trace(rule, codecs or {s.name: CODECS[s.codec] for s in rule.slots}, False)
 
 
-def bytes_moved(rule: Rule) -> int:
-    """Bytes read and written per float32 parameter and step; means of rows and columns are not counted."""
-    traced = program(rule)
-    words = [traced.arrays[a] for k in range(traced.passes) for a in traced.reads(k)]
-    return 4 * (sum(words) + sum(len(w) for w in traced.writes.values()))
+def bytes_moved(rule: Rule, codecs: Mapping[str, Codec] | None = None) -> float:
+    """Bytes read and written per float32 parameter and step; means and the scales of blocks are not counted."""
+    traced = program(rule, codecs)
+    size = {a: 4.0 * words for a, words in traced.arrays.items()}
+    size |= {a: getattr(grid.codec, "bits", 16) / 8 for a, grid in traced.grids.items()}
+    read = sum(size[a] for k in range(traced.passes) for a in traced.reads(k))
+    return read + sum(size[a] for a in traced.writes)
 
 
 def bandwidth(rule: Rule) -> tuple[float, float]:

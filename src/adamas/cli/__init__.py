@@ -9,4 +9,5 @@ from adamas.cli import paper as paper
 from adamas.cli import tasks as tasks
 from adamas.cli import rules as rules
 from adamas.cli import memory as memory
+from adamas.cli import bench as bench
 from adamas.cli import doctor as doctor

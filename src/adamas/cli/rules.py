@@ -67,7 +67,7 @@ def _list_rules() -> None:
     for name, rule in REGISTRY.items():
         slots = ", ".join(s.name for s in rule.slots)
         passes, moved = doctor.program(rule).passes, doctor.bytes_moved(rule)
-        rows.append([name, rule.title, _source(rule.doc), slots, str(passes), str(moved), *_kept(rule)])
+        rows.append([name, rule.title, _source(rule.doc), slots, str(passes), f"{moved:g}", *_kept(rule)])
     if console().width >= WIDE:
         _table([*facts, *CODECS], rows)
     else:
