@@ -81,9 +81,10 @@ def test_an_optimizer_takes_just_that(rule, state, dtype):
         name: np.zeros(shape, ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype) for name, shape in shapes.items()
     }
     weights = "kahan" if dtype == "bfloat16" else None
-    made = adamas.optimizer.optimizer_class(rule)(params, state=state, weights=weights, ema=0.9).memory()
+    ema = None if rules.get(rule).view else 0.9  # a rule with a view has an average of its own
+    made = adamas.optimizer.optimizer_class(rule)(params, state=state, weights=weights, ema=ema).memory()
     tensors = [Tensor(name, shape, dtype) for name, shape in shapes.items()]
-    found = account(tensors, rules.get(rule), state, weights, ema=True)
+    found = account(tensors, rules.get(rule), state, weights, ema=ema is not None)
     beside = found.parts["parameters"] + found.parts["gradients"]
     assert found.parts["parameters"] == made["parameters"]
     assert found.total - beside == made["state"]

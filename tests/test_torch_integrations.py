@@ -43,6 +43,10 @@ def test_every_section_of_the_page_runs_by_itself(section, tmp_path, monkeypatch
     run("torch.md", section)
 
 
+def test_the_page_of_rules_runs():
+    run("which.md")
+
+
 class Classifier(lightning.LightningModule):
     """Tells which of two halves of a point is longer."""
 

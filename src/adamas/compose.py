@@ -48,10 +48,10 @@ def check(options: Mapping[str, Any]) -> None:
         raise TypeError(f"cautious={options['cautious']!r}: expected True or False")
 
 
-def check_ema(rule: Rule, ema: float | None) -> None:
+def check_ema(rule: Rule, wanted: bool) -> None:
     """Raise ValueError for an average of the parameters beside the rule's own."""
-    if ema is not None and rule.view is not None:
-        raise ValueError(f"{rule.title} evaluates at an average of its own; leave ema={ema} out")
+    if wanted and rule.view is not None:
+        raise ValueError(f"{rule.title} evaluates at an average of its own; leave ema out")
 
 
 def in_use(options: Mapping[str, Any]) -> frozenset[str]:

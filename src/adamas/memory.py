@@ -19,6 +19,7 @@ import numpy as np
 
 from adamas import tasks
 from adamas.codecs import CODECS, SMALL, Codec, Projecting
+from adamas.compose import check_ema
 from adamas.language import Rule
 from adamas.nest import flatten, nearest
 from adamas.plan import DTYPES
@@ -139,6 +140,7 @@ def account(
     ``weights`` are of 16 bits: unless some tensors are so, all are taken as bfloat16. A tensor that cannot be kept as
     asked counts as one in a group with state="float32". Raises ValueError for what no optimizer can be built with.
     """
+    check_ema(rule, ema)
     codecs = choose(rule, state, "matrix", SQUARE)
     known, left_out = _known(tensors, dtype, weights)
     parts: dict[str, float] = defaultdict(float)

@@ -151,7 +151,7 @@ class Optimizer:
         self._backend = options.pop("backend")
         self._weights, self._ema, self._seed = (options.pop(name) for name in ("weights", "ema", "seed"))
         check_keeping(self._ema, self._seed)
-        compose.check_ema(self.rule, self._ema)
+        compose.check_ema(self.rule, self._ema is not None)
         self._compose({name: options.pop(name) for name in compose.OPTIONS}, options)
         self._exclude = check_exclude(options.pop("state_exclude"))
         leaves = nest.flatten(params)

@@ -48,7 +48,7 @@ class Optimizer(Base):
         self._every_step: int | None = options.pop("diagnostics_every")
         self._exclude = check_exclude(options.pop("state_exclude"))
         check_keeping(self._ema, options["seed"])
-        compose.check_ema(self.row.base, self._ema)
+        compose.check_ema(self.row.base, self._ema is not None)
         compose.check(options)
         self._compose(compose.in_use(options))
         del options["cautious"]
