@@ -115,8 +115,8 @@ def test_the_verdict_says_who_is_first_and_how_sure_that_is():
     )
     assert [one.label for one in found.ranking] == ["adam", "adamw", "lion"]
     assert verdict(found) == (
-        "adam has the lowest validation loss: 1.1 ± 0.1, with lr 1. Not distinguishable from it: adamw. Higher, with "
-        "95% confidence each: lion. Without a learning rate at which every seed came to its end: sgd."
+        "adam has the lowest validation loss: 1.1 ± 0.1, with lr 1. Not distinguishable from it: adamw. Higher, by "
+        "95% intervals: lion. Without a learning rate at which every seed came to its end: sgd."
     )
     standings = [standing(found, one) for one in found.contenders]
     assert standings == ["lowest", "not distinguishable", "higher", "diverged"]

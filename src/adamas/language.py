@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from numbers import Real
@@ -306,6 +306,15 @@ _ATAN = (
 )
 
 
+def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
+    """Σ cₖ xᵏ in a tree of pairs (Estrin, 1960), whose short chains of operations keep a vector unit busy."""
+    terms: list[Any] = list(coefficients)
+    while len(terms) > 1:
+        pairs = [a + b * x for a, b in zip(terms[::2], terms[1::2], strict=False)]
+        terms, x = [*pairs, *terms[2 * len(pairs) :]], x * x
+    return terms[0]
+
+
 def atan2(y: Any, x: Any) -> Any:
     """The angle of the point (x, y) for real x ≥ 0, in [−π/2, π/2]; 0 at the origin. Of a complex y, sign(y) times it.
 
@@ -316,11 +325,7 @@ def atan2(y: Any, x: Any) -> Any:
     steep = height > x
     small, large = where(steep, x, height), where(steep, height, x)
     q = where(small >= large, where(large > 0.0, 1.0, large), small / large)  # also of infinities; NaN stays
-    square = q * q
-    total = _ATAN[-1]
-    for coefficient in _ATAN[-2::-1]:
-        total = coefficient + square * total
-    angle = q * total
+    angle = q * _polynomial(_ATAN, q * q)
     return sign(y) * where(steep, math.pi / 2 - angle, angle)
 
 

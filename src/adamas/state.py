@@ -90,11 +90,11 @@ def _holds(codec: Codec, slot: Slot) -> str:
     """Why a slot cannot be kept so, or nothing."""
     if isinstance(codec, Projecting) and not slot.projects:
         return f"is no mean of squares, which {codec.name} needs; leave it in float32"
-    if isinstance(codec, (Rounded, Blocked)) and (slot.keeps == "exact" or callable(slot.init)):
+    if isinstance(codec, (Rounded, Blocked)) and slot.keeps == "exact":
         return f"must not be rounded, as {codec.name} does; leave it in float32"
     if isinstance(codec, Blocked) and slot.keeps == "maximum":
         return f"is a maximum, which would never let go of what {codec.name} adds; keep it in float32 or bfloat16"
-    if isinstance(codec, Blocked) and slot.init and not slot.nonneg:
+    if isinstance(codec, Blocked) and slot.init and not (slot.nonneg or callable(slot.init)):
         return f"does not begin at zero, as {codec.name} needs; leave it in float32"
     return ""
 

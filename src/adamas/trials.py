@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -46,6 +47,7 @@ class Trial:
     options: tuple[tuple[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "lr", float(self.lr))
         object.__setattr__(self, "options", tuple(sorted(_hashable(self.options))))
 
     @property
@@ -184,7 +186,7 @@ def measure(
                 _keep(result, folder)
             if watch is not None:
                 watch(result)
-    found = {trial: failed.get(trial) or held(trial, folder) for trial in trials}
+    found = {trial: failed.get(trial) or held(trial, folder) for trial in dict.fromkeys(trials)}
     return [result for result in map(found.get, trials) if result is not None]
 
 
@@ -250,6 +252,8 @@ def _work(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent answers it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # for PyTorch, where a task brings it
+    if "torch" in sys.modules:  # the user's own file did, and it has looked at that already
+        sys.modules["torch"].set_num_threads(1)
     adamas.set_num_threads(1)
     while True:
         trial = pipe.recv()

@@ -263,10 +263,10 @@ class _Step:
         decoded = decode(self.tensor, self.grids, self.matrix)
         for slot in self.rule.slots:
             codec = self.codecs[slot.name]
-            if slot.name in decoded:
-                env[slot.name] = Value(decoded[slot.name].astype(self.dtype).reshape(self.matrix or -1))
-            elif callable(slot.init) and env["first"].x > 0:
+            if callable(slot.init) and env["first"].x > 0:
                 env[slot.name] = call(slot.init, env)
+            elif slot.name in decoded:
+                env[slot.name] = Value(decoded[slot.name].astype(self.dtype).reshape(self.matrix or -1))
             elif isinstance(codec, Projecting):
                 env[slot.name] = self.decode(codec, {m: state[f"{slot.name}.{m}"] for m in codec.means})
             else:

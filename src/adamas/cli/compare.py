@@ -94,10 +94,12 @@ def _compare(plan: Plan, folder: Path, jobs: int | None) -> None:
     typer.echo(f"{plan.describe()}" + (f"; {len(trials) - todo} are done already" if todo < len(trials) else ""))
     try:
         results = _measured(plan, folder, todo, jobs)
+        comparison.write(plan, results, folder)
     except KeyboardInterrupt:
         typer.echo(f"To go on: adamas compare --resume {folder}")
         fail("interrupted; what was done is kept", 1)
-    comparison.write(plan, results, folder)
+    except OSError as error:  # a full disk, say
+        fail(f"{error}; what was done is kept, and --resume {folder} goes on", 1)
     for words in comparison.verdicts(plan, results):
         typer.echo(words)
     typer.echo(f"Report: {folder / 'report.html'}")

@@ -162,7 +162,7 @@ def verdict(outcome: Outcome) -> str:
         equal = [one.label for one in rest if not outcome.behind(one).told_apart]
         worse = [one.label for one in rest if outcome.behind(one).told_apart]
         words += [f"Not distinguishable from it: {', '.join(equal)}."] if equal else []
-        words += [f"Higher, with 95% confidence each: {', '.join(worse)}."] if worse else []
+        words += [f"Higher, by 95% intervals: {', '.join(worse)}."] if worse else []
     if outcome.unranked:
         words.append(
             f"Without a learning rate at which every seed came to its end: {_labels(outcome.unranked)}.",

@@ -92,7 +92,7 @@ class Plan:
         for name, value in asdict(self).items():
             if name == "tasks" or value is None or (name == "states" and value == (None,)):
                 continue
-            parts = (f"{x:g}" if isinstance(x, float) else x or "default" for x in value) if name in LISTS else [value]
+            parts = ("default" if x is None else x for x in value) if name in LISTS else [value]
             words += [f"--{name.replace('_', '-')}", ",".join(map(str, parts))]
         return shlex.join(words)
 
