@@ -3,10 +3,12 @@
 import csv
 import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from test_cli import adamas_cli
 
@@ -35,6 +37,16 @@ def test_a_paired_difference_and_its_interval_by_hand():
 def test_pairing_takes_out_what_seeds_share():
     shared = [0.0, 100.0, -100.0, 50.0]
     assert paired([x + 1 + noise for x, noise in zip(shared, (0.1, -0.1, 0, 0), strict=True)], shared).told_apart
+
+
+def test_the_lowest_of_twenty_equals_is_below_two_of_them_by_chance():
+    """As the report says: a reference that is picked from the same numbers is too low."""
+    rng, grids = np.random.default_rng(0), 200
+    higher = 0
+    for losses in rng.normal(size=(grids, 20, 3)):
+        lowest = losses[losses.mean(1).argmin()]
+        higher += sum(paired(list(one), list(lowest)).told_apart for one in losses)
+    assert 1.7 < higher / grids < 2.7
 
 
 def test_one_seed_tells_nothing_apart():
@@ -162,6 +174,7 @@ def test_a_plan_is_all_runs_and_their_command_and_outlives_a_file(tmp_path):
         "adamas compare booth digits-mlp --rules adam,lion --states default,int8 --lrs 0.001,0.5 --seeds 2 --epochs 3 "
         "--steps 9"
     )
+    assert "--lrs 0.00123456789 " in Plan(("booth",), lrs=(0.00123456789,)).command()  # to the last digit
     assert plan.labels() == ["adam · default", "adam · int8", "lion · default", "lion · int8"]
     plan.save(tmp_path)
     assert Plan.load(tmp_path, {}) == plan
@@ -270,6 +283,16 @@ def test_divergence_and_failure_are_shown(tmp_path):
     assert "1 of 2" in page
     assert "1 run failed; the first, sgd: MemoryError: &lt;script&gt;alert(1)&lt;/script&gt;." in page
     assert [row["status"][:6] for row in rows(tmp_path)] == ["finish", "diverg", "diverg", "failed"]
+
+
+def test_a_folder_that_takes_no_files_is_told_in_words(compared, tmp_path):
+    out = shutil.copytree(compared[0], tmp_path / "out")
+    shutil.rmtree(out / "trials")
+    (out / "trials").write_text("no folder")
+    done = adamas_cli("compare", "--resume", out)
+    assert done.exit_code == 1
+    assert f"what was done is kept, and --resume {out} goes on" in done.output
+    assert "Traceback" not in done.output
 
 
 def test_an_interrupted_comparison_says_how_to_go_on(tmp_path, monkeypatch):

@@ -62,6 +62,20 @@ def test_trials_differ_by_all_that_decides_them():
     assert same.chosen.hyper == {"betas": (0.8, 0.9)}
 
 
+def test_equal_trials_are_one(tmp_path):
+    asked = [
+        trial(1),
+        trial(1.0),
+        trial(0.5, options=(("steps", 3), ("eps", 1))),
+        trial(0.5, options=(("steps", 3), ("eps", 1.0))),
+    ]
+    seen = []
+    found = measure(asked, tmp_path, jobs=1, watch=seen.append)
+    assert [result.trial for result in found] == asked
+    assert len(seen) == 2
+    assert trial(1).file == trial(1.0).file
+
+
 def test_failures_and_divergence_are_results(tmp_path):
     bad = [
         Trial("booth", "nosuchrule", 0.1),
@@ -99,6 +113,32 @@ def test_a_process_that_dies_is_a_failed_trial(tmp_path, monkeypatch):
     statuses = [result.status for result in measure(asked, tmp_path / "kept", jobs=2)]
     died = "failed: its process died (exit code 7)"
     assert statuses == [died, "finished", died, "finished"]
+
+
+THREADS = """
+from pathlib import Path
+import numpy as np
+import torch
+from adamas.tasks import Task
+from adamas.trials import Trial, measure
+
+def loss(params, batch, rng):
+    return float(torch.get_num_threads()), {"x": np.ones(1)}
+
+task = Task("mine", "Threads.", lambda rng: {"x": np.ones(1)}, loss, lambda params, examples: {"loss": 0.0})
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    (result,) = measure([Trial("threads:task", "adam", 0.1, options=(("steps", 1),))], Path("kept"), jobs=1)
+    print(result.curve)
+"""
+
+
+def test_torch_has_one_thread_a_process_also_where_the_user_s_file_imports_it(tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "threads.py").write_text(THREADS)
+    done = subprocess.run([sys.executable, "threads.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.strip() == "((1, 1.0),)", done.stderr
 
 
 def test_long_curves_are_thinned_to_means():
