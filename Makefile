@@ -53,6 +53,8 @@ bench: $(STAMPS)/test
 	$(BIN)/python benchmarks/minimize.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/find_lr.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/startup.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/compile_time.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/poor_minima.py $(BENCH_ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist runs

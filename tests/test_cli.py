@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 
+import cases
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -116,7 +117,7 @@ def test_a_seed_repeats_a_run_in_every_bit():
 TOO_SMALL = {"sgd": 0.1}  # torch's 1e-3, without momentum
 
 
-@pytest.mark.parametrize("name", rules.REGISTRY)
+@pytest.mark.parametrize("name", cases.kinds())
 def test_every_rule_learns_with_its_own_learning_rate(name):
     made = job(rule=name, epochs=12, lr=TOO_SMALL.get(name))
     assert made._train(lambda line: None) == "finished"
