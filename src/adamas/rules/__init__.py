@@ -1,4 +1,4 @@
-"""The registry: every rule, in order of growing complexity. A new rule is one file and one line here."""
+"""The registry: every rule, beside its kin. A new rule is one file and one line here."""
 
 import importlib
 
