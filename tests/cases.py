@@ -68,8 +68,11 @@ Case = tuple[str, Any, str, str, str]
 
 
 def fits(rule: str, codec: Any, p: str, g: str, front: str) -> bool:
-    """Whether there is such a case: numbers that are rounded are real, and torch's gradients are as its parameters."""
-    if codec not in codecs_of(rule):
+    """Whether there is such a case: numbers that are rounded are real, and torch's gradients are as its parameters.
+
+    Gradients of another dtype are for one rule of each kind.
+    """
+    if codec not in codecs_of(rule) or (p != g and rule not in kinds()):
         return False
     if p.startswith("complex") and codec != "float32" and (codec in ROUNDING or front == "torch"):
         return False

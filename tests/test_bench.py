@@ -93,4 +93,4 @@ def test_bytes_moved_follow_the_codec():
     assert moved("adamw", "bfloat16") == 20
     assert moved("adamw", "int8") == 16
     assert moved("adamw", "int4") == 14
-    assert moved("adopt", "int8") == 22  # only m is coded
+    assert moved("schedule_free", "int8") == 22  # z stays as it is

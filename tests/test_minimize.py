@@ -9,7 +9,7 @@ import time
 import numba
 import numpy as np
 import pytest
-from cases import rule_names
+from cases import kinds
 from scipy import optimize
 from scipy.optimize import rosen, rosen_der
 
@@ -135,7 +135,7 @@ def test_averages_of_a_noisy_run_are_better_than_its_last_point(lr, mse, steps):
 # --------------------------------------------------------------------- the optimizer's own steps
 
 
-@pytest.mark.parametrize(("rule", "dtype"), [*((rule, np.float64) for rule in rule_names()), ("adamw", np.float32)])
+@pytest.mark.parametrize(("rule", "dtype"), [*((rule, np.float64) for rule in kinds()), ("adamw", np.float32)])
 def test_steps_are_the_reference_s_in_every_bit(rule, dtype):
     start = {
         "w": np.linspace(-2, 1.7, 15, dtype=dtype).reshape(3, 5),
