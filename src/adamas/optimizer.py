@@ -303,8 +303,7 @@ class Optimizer:
         for i, tensor in enumerate(self._state.tensors):
             started = self._state.t[i] > 0
             if started and self.rule.view is not None:
-                scalars = {**letters[int(self._plan.group_of[i])], **self._state.known(i)}
-                views.append(evaluate(self.rule, self._state.codecs[i], tensor, scalars))
+                views.append(evaluate(self.rule, self._state.codecs[i], tensor, self._plan.known(i, letters)))
             elif started and self._ema is not None:
                 views.append(tensor.state["ema"].astype(tensor.p.dtype))
             else:

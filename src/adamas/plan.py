@@ -263,10 +263,13 @@ class Plan:
         return rows, row_of, {name: np.array([row[name] for row in rows]) for name in self.state.own}
 
     def _row(self, i: int, hyper: Sequence[Mapping[str, float]], factors: Sequence[float]) -> dict[str, float]:
-        group, t = int(self.group_of[i]), int(self.state.t[i]) + 1
-        known = {**hyper[group], **self.state.known(i)}
+        known, t = self.known(i, hyper), int(self.state.t[i]) + 1
         computed = call(self.state.rule.scalars, {**known, "t": t})
-        return {**known, **computed, FIRST: float(t == 1), GRAD_SCALE: factors[group]}
+        return {**known, **computed, FIRST: float(t == 1), GRAD_SCALE: factors[int(self.group_of[i])]}
+
+    def known(self, i: int, hyper: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """The letters of a tensor's group, and what persists of its scalars."""
+        return {**hyper[int(self.group_of[i])], **self.state.known(i)}
 
     def _run(
         self,

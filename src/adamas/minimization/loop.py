@@ -144,10 +144,8 @@ class Search:
         optimizer, state = self.optimizer, self.optimizer._state
         letters = optimizer._letters()
         views = [
-            evaluate(optimizer.rule, codecs, tensor, {**letters[g], **state.known(i)}).ravel()
-            for i, (codecs, tensor, g) in enumerate(
-                zip(state.codecs, state.tensors, optimizer._plan.group_of.tolist(), strict=True)
-            )
+            evaluate(optimizer.rule, codecs, tensor, optimizer._plan.known(i, letters)).ravel()
+            for i, (codecs, tensor) in enumerate(zip(state.codecs, state.tensors, strict=True))
         ]
         return np.concatenate(views)
 
@@ -158,8 +156,8 @@ class Search:
         rounded = any(grids(self.optimizer.rule.slots, codecs) for codecs in state.codecs)  # needs each step's number
         if len(kinds) > 1 or self.x.size >= ONE_THREAD or rounded:
             return self._around(monitor(self.x.dtype.name))
-        letters, group_of = self.optimizer._letters(), self.optimizer._plan.group_of
-        rows = [{**letters[g], **state.known(i)} for i, g in enumerate(group_of)]
+        letters = self.optimizer._letters()
+        rows = [self.optimizer._plan.known(i, letters) for i in range(len(state.tensors))]
         self.by_tensor = len(letters) > 1 or bool(state.own)
         self.compiled = Loop(
             self.optimizer.rule, state.codecs[0], state.tensors, rows if self.by_tensor else rows[:1], self.ints

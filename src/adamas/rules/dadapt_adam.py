@@ -12,10 +12,7 @@ Sums run over all tensors. Leave ``lr`` at 1 and give its schedule there. As the
 optional bias correction.
 """
 
-import math
-
 from adamas.language import (
-    Hyper,
     Measure,
     Rule,
     Scalar,
@@ -30,6 +27,7 @@ from adamas.language import (
     sqrt,
     where,
 )
+from adamas.rules import prodigy
 
 
 def scalars(lr, b2, d):
@@ -61,8 +59,8 @@ rule = Rule(
         betas=(0.9, 0.999),
         eps=1e-8,
         weight_decay=0.0,
-        d0=Hyper(1e-6, 0, open_low=True, doc="first estimate of the distance to the solution, in parameter units"),
-        growth_rate=Hyper(math.inf, 1, doc="largest growth of the estimate per step"),
+        d0=prodigy.rule.hyper["d0"],
+        growth_rate=prodigy.rule.hyper["growth_rate"],
     ),
     slots=(Slot("m"), Slot("v", nonneg=True, projects=True), Slot("s")),
     memory=(Scalar("d", init=lambda d0: d0, scope="global"), Scalar("r", scope="global")),

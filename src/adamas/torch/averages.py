@@ -24,10 +24,9 @@ def _averages(optimizer: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     engine = optimizer._ready()
     letters = optimizer._letters(engine.kinds)
     for part in engine.parts:
-        for i, (leaf, kind) in enumerate(zip(part.leaves, part.plan.group_of.tolist(), strict=True)):
+        for i, leaf in enumerate(part.leaves):
             if part.state.t[i]:
-                scalars = {**letters[kind], **part.state.known(i)}
-                array = evaluate(leaf.rule, leaf.codecs, leaf.tensor, scalars)
+                array = evaluate(leaf.rule, leaf.codecs, leaf.tensor, part.plan.known(i, letters))
                 yield leaf.p, tensor_of(array, leaf.p.is_complex())
 
 
